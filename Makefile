@@ -1,0 +1,59 @@
+# Two commands for everybody: `make demo` and `make test`. Each target makes what it needs, the virtual
+# environment included, from a bare checkout with only Python, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# pytest workers; the suite is written for two cores.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+# Some machines forbid bytecode files; then every command of a test would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check format bench golden clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "jilog needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fast]'
+	@touch $@
+
+demo: $(VENV)/.run ## three hosts on this machine: record, sync, crash, resume, review
+	$(BIN)/python -m jilog_agent.demo
+
+# Many tests run real hosts with real clocks. What fails beside other tests is run once more alone, in plain
+# sight; what fails alone too has failed. More than a handful of failures is never the machine.
+test: $(VENV)/.dev ## all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxfail 8 $(PYTEST_ARGS) || { \
+	  status=$$?; failed=$$($(BIN)/python -m pytest --cache-show 'cache/lastfailed' 2>/dev/null | grep -c '::'); \
+	  [ $$status = 1 ] && [ "$$failed" -gt 0 ] && [ "$$failed" -le 4 ] || exit $$status; \
+	  echo "these $$failed failed beside other tests and are run once more, alone:"; \
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS); }
+
+check: $(VENV)/.dev ## ruff, mypy strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## benchmarks: ratios to a reference in the same run
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
