@@ -1,0 +1,1 @@
+"""The ledger: events, segments, the zone store and the projection."""
