@@ -1,0 +1,1 @@
+"""The spool: moves segments between hosts and heals them."""

@@ -1,0 +1,51 @@
+"""A limit on bytes a second: a token bucket over a clock that is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+BURST_SECONDS = 0.25
+"""What may go out at once after a pause, as a share of a second's worth: short beside a call on the line."""
+
+PIECE_BYTES_MIN = 512
+"""Smaller pieces cost more in SSH's padding than they carry."""
+
+
+@dataclass(slots=True)
+class Bandwidth:
+    """At most ``bytes_per_second`` on average; 0 sets no limit. Times are seconds of one monotonic clock.
+
+    A piece that is larger than the burst goes out whole, and what follows waits for it.
+    """
+
+    bytes_per_second: float
+    _tokens: float = field(default=0.0, init=False)
+    _at: float | None = field(default=None, init=False)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Cut bytes into pieces that follow each other soon enough for the peer not to think us gone."""
+        size = max(PIECE_BYTES_MIN, int(self.bytes_per_second * BURST_SECONDS))
+        size = size if self.bytes_per_second else len(data)
+        return (data[start : start + size] for start in range(0, len(data), size))
+
+    def wait_seconds(self, now: float) -> float:
+        """Say how long to wait before the next piece; 0 when it may go now."""
+        if not self.bytes_per_second:
+            return 0.0
+        self._refill(now)
+        return max(0.0, -self._tokens / self.bytes_per_second)
+
+    def spend(self, size: int, now: float) -> None:
+        """Count a piece that goes out now."""
+        if self.bytes_per_second:
+            self._refill(now)
+            self._tokens -= size
+
+    def _refill(self, now: float) -> None:
+        burst = self.bytes_per_second * BURST_SECONDS
+        if self._at is None:
+            self._tokens = burst
+        else:
+            self._tokens = min(burst, self._tokens + (now - self._at) * self.bytes_per_second)
+        self._at = now

@@ -1,0 +1,77 @@
+"""The first message of a session: what this host says of itself, and what follows from what the peer says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jilog_ledger.frontier import Frontier
+from jilog_spool import compression, wire
+from jilog_spool.errors import VersionMismatch
+
+LIVE_CAPABILITY = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session behaves.
+
+    ``live`` asks to stay open after the exchange, ``forecast`` to find out what would move and move
+    nothing. ``chance`` gives numbers from 0 to 1, for the moment of the next comparison. ``version`` is the
+    newest spoken.
+    """
+
+    zstd: bool = True
+    live: bool = False
+    forecast: bool = False
+    chance: Callable[[], float] = random.random
+    version: int = wire.VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What two hellos agree on. ``equal`` and ``differing`` are shared zones, ``unshared`` only ours."""
+
+    peer: str
+    version: int
+    zstd: bool
+    live: bool
+    equal: list[str] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    unshared: list[str] = field(default_factory=list)
+
+
+def make_hello(frontiers: Mapping[str, Frontier], source: str, options: SessionOptions) -> wire.Hello:
+    """Say who this host is, and the fleet root of each zone that the peer may see."""
+    roots = {zone: frontier.root() for zone, frontier in sorted(frontiers.items())}
+    capabilities = [compression.CAPABILITY] if options.zstd else []
+    capabilities += [LIVE_CAPABILITY] if options.live else []
+    versions = (min(wire.VERSION_OLDEST, options.version), options.version)
+    return wire.Hello(versions, source, roots, capabilities)
+
+
+def agree(hello: wire.Hello, frontiers: Mapping[str, Frontier], options: SessionOptions) -> Agreement:
+    """Find out what the two sides have in common.
+
+    Raises:
+        ProtocolError: the peer's name may not be one.
+        VersionMismatch: there is no version that both speak.
+    """
+    peer = wire.wire_writer(hello.source, bytes(8)).source
+    oldest, newest = hello.versions
+    version = min(newest, options.version)
+    if version < max(oldest, wire.VERSION_OLDEST):
+        raise VersionMismatch(
+            f"peer {peer} speaks protocol versions {oldest} to {newest}, "
+            f"this host {wire.VERSION_OLDEST} to {options.version}",
+            hint="upgrade jilog on the older of the two",
+        )
+    zstd = options.zstd and compression.CAPABILITY in hello.capabilities
+    live = options.live and version > 1 and LIVE_CAPABILITY in hello.capabilities
+    agreement = Agreement(peer, version, zstd, live)
+    for zone, frontier in sorted(frontiers.items()):
+        root = hello.roots.get(zone)
+        same = agreement.equal if root == frontier.root() else agreement.differing
+        (agreement.unshared if root is None else same).append(zone)
+    return agreement

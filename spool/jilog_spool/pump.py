@@ -1,0 +1,185 @@
+"""Carry a session's bytes over a pair of asyncio streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
+
+from jilog_ledger.errors import JilogError
+from jilog_spool.bandwidth import Bandwidth
+from jilog_spool.errors import ConnectionLost
+from jilog_spool.limits import CHUNK_BYTES_MAX, SILENCE_SECONDS_MAX
+from jilog_spool.session import Event, Session
+
+T = TypeVar("T")
+
+OnPump = Callable[[Session, "Pump"], None]
+"""Told of each session that begins, with the pump that carries it; from the event loop's thread."""
+
+TICK_SECONDS = 1.0
+DEFERRED_TICK_SECONDS = 0.05
+"""While a session waits for another one of this host, it looks that often whether its turn has come."""
+
+
+class ByteReader(Protocol):
+    """What is read from: asyncio's or asyncssh's stream reader."""
+
+    async def read(self, n: int) -> bytes:
+        """Give up to ``n`` bytes, empty at the end."""
+
+
+class ByteWriter(Protocol):
+    """What is written to."""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes."""
+
+    async def drain(self) -> None:
+        """Wait until the queue is short."""
+
+
+class Pump:
+    """Run one session over streams.
+
+    The session's store calls block for the disk, so they run in a thread, one at a time. ``lost`` are the
+    exceptions by which the streams say that the connection is gone. ``bandwidth`` limits what is written.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        reader: ByteReader,
+        writer: ByteWriter,
+        *,
+        on_event: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        bandwidth: Bandwidth | None = None,
+        lost: tuple[type[BaseException], ...] = (OSError,),
+    ) -> None:
+        self._session = session
+        self._reader = reader
+        self._writer = writer
+        self._on_event = on_event
+        self._clock = clock
+        self._sleep = sleep
+        self._bandwidth = bandwidth or Bandwidth(0)
+        self._lost = lost
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._failure: JilogError | None = None
+        self._deaf = False
+        self._ticked_at = clock()
+        self._session.tick(self._ticked_at)
+
+    async def notice(self, zones: Iterable[str]) -> None:
+        """Let the session know that zones of this host have grown, and send what is new at once."""
+        async with self._turn:
+            for zone in zones:
+                self._session.notice(zone)
+        self._wake.set()
+
+    async def leave(self) -> None:
+        """End a session that stayed open; :meth:`run` then returns."""
+        async with self._turn:
+            self._session.leave()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Carry bytes until the session has ended.
+
+        Raises:
+            PeerError: the connection was lost, or the peer broke the protocol or stopped.
+            StorageError: our disk refused.
+        """
+        reading = asyncio.create_task(self._read())
+        try:
+            await self._write(reading)
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+            self._session.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _read(self) -> None:
+        try:
+            while self._failure is None and not self._session.finished:
+                await self._listen()
+                self._wake.set()
+        finally:
+            self._wake.set()
+
+    async def _listen(self) -> None:
+        try:
+            data = await self._reader.read(CHUNK_BYTES_MAX)
+        except self._lost:
+            data = b""
+        await self._call(lambda: self._hear(data))
+
+    def _hear(self, data: bytes) -> None:
+        self._session.set_time(self._clock())
+        if data:
+            self._session.receive_data(data)
+        else:
+            self._session.receive_eof()
+
+    async def _write(self, reading: asyncio.Task[None]) -> None:
+        while True:
+            data = await self._call(self._session.data_to_send)
+            if data:
+                await self._deliver(data)
+            elif self._failure is not None or self._session.finished or reading.done():
+                return
+            else:
+                await self._wait()
+
+    async def _deliver(self, data: bytes) -> None:
+        """Write bytes; when the peer is gone, what it sent before still tells how the session ended."""
+        if self._deaf:
+            return
+        try:
+            for piece in self._bandwidth.pieces(data):
+                if wait := self._bandwidth.wait_seconds(self._clock()):
+                    await self._sleep(wait)
+                self._bandwidth.spend(len(piece), self._clock())
+                self._writer.write(piece)
+                await asyncio.wait_for(self._writer.drain(), SILENCE_SECONDS_MAX)
+        except TimeoutError:
+            self._failure = self._failure or ConnectionLost(
+                f"peer has not read anything for {SILENCE_SECONDS_MAX:.0f} seconds"
+            )
+            self._deaf = True
+        except self._lost:
+            self._deaf = True
+
+    async def _wait(self) -> None:
+        seconds = DEFERRED_TICK_SECONDS if self._session.deferred else TICK_SECONDS
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        self._wake.clear()
+        now = self._clock()
+        # A session that is woken all the time has to know the time as well.
+        if now - self._ticked_at >= seconds:
+            self._ticked_at = now
+            await self._call(lambda: self._session.tick(now))
+
+    async def _call(self, action: Callable[[], T]) -> T | None:
+        """Run one step of the session in a thread, keep its error, and pass its events on."""
+        async with self._turn:
+            try:
+                return await asyncio.to_thread(action)
+            except JilogError as exc:
+                self._failure = self._failure or exc
+                return None
+            finally:
+                self._tell()
+
+    def _tell(self) -> None:
+        while (event := self._session.next_event()) is not None:
+            if self._on_event is not None:
+                self._on_event(event)
