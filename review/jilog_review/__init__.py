@@ -1,0 +1,1 @@
+"""The review: reads agent transcripts and judges what keeps going wrong."""

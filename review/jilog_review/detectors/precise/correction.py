@@ -1,0 +1,269 @@
+"""Corrections: a person steers the agent away from what it did or is doing.
+
+Provenance comes first, since it needs no vocabulary: words typed while refusing a tool call, and the first
+message after an interrupt. Wording comes second, from rule files, one per language, in the first characters
+of a message that is neither long nor a paste.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+from jilog_review import limits
+from jilog_review.detector import Finding, Kind, Tier
+from jilog_review.detectors.precise.neighbours import is_assistant_text, is_interrupt, main_thread
+from jilog_review.rulebook import CorrectionRules, Rule, Rulebook
+from jilog_review.transcript import AnyEntry, Marker, Message, Provenance, ToolCall, ToolResult, Transcript
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)|^\s{0,3}>.*$", re.DOTALL | re.MULTILINE)
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+# What a program or somebody else said: a log line, an error that was pasted, a quotation of several words.
+_PASTED = re.compile(
+    r"^\s*(?:\[?\d{4}-\d\d-\d\d[T ].*|at \S+[:(].*)$|\b\w*error(?:\[\w+\])?: .*$|\"[^\"\n]+ [^\"\n]+\"",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Stands where something was taken away: no letter, so that no rule for a message's start holds behind it.
+_GAP = "\N{HORIZONTAL ELLIPSIS}"
+_SENTENCE_END = re.compile(r"[.!?。！？\n]")
+_QUESTION_TAIL_CHARS = 300
+# Words that a harness writes itself when a person only wants to talk about its question.
+_BOILERPLATE = re.compile(
+    r"\A\s*(?:the user wants to clarify|questions asked:|no answer provided)", re.IGNORECASE
+)
+_ASKING_TOOLS = frozenset({"AskUserQuestion", "ask_user", "request_user_input", "question"})
+_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_SIGNATURE_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which rule made a message a correction, at which tier, and on which words."""
+
+    rule: str
+    tier: Tier
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What came before a person's message, as far as rules ask for it."""
+
+    provenance: Provenance
+    interrupted: bool = False
+    asked: bool = False
+    repeated: bool = False
+    asking_tool: bool = False
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The rules of all languages, ready to use."""
+
+    languages: tuple[CorrectionRules, ...]
+
+    @cached_property
+    def _hints(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(language.hint, re.IGNORECASE) for language in self.languages)
+
+    def rules_for(self, lowered: str) -> tuple[Rule, ...]:
+        """Give the rules of the languages that a message (in lower case) may be in, tier A first."""
+        words = frozenset(_LETTERS.findall(lowered))
+        spoken = tuple(
+            not (language.common_words.isdisjoint(words) and language.common_words)
+            and hint.search(lowered) is not None
+            for language, hint in zip(self.languages, self._hints, strict=True)
+        )
+        known = self._orders.get(spoken)
+        if known is None:
+            pairs = zip(spoken, self.languages, strict=True)
+            rules = [rule for is_spoken, language in pairs if is_spoken for rule in language.rule]
+            known = self._orders[spoken] = tuple(sorted(rules, key=lambda rule: rule.tier.value))
+        return known
+
+    @cached_property
+    def _orders(self) -> dict[tuple[bool, ...], tuple[Rule, ...]]:
+        return {}
+
+    @cached_property
+    def approvals(self) -> re.Pattern[str]:
+        """What an agreeing message begins with."""
+        return _any_of(language.approvals for language in self.languages)
+
+    @cached_property
+    def contrasts(self) -> re.Pattern[str]:
+        """What takes an agreement back."""
+        return _any_of(language.contrasts for language in self.languages)
+
+    @cached_property
+    def requests(self) -> re.Pattern[str]:
+        """What a message that asks for something begins with."""
+        return _any_of(language.requests for language in self.languages)
+
+    @cached_property
+    def relayed(self) -> re.Pattern[str]:
+        """What hands on the words of somebody else."""
+        return _any_of(language.relayed for language in self.languages)
+
+    @cached_property
+    def harmless(self) -> re.Pattern[str]:
+        """Phrases that sound like a correction and are none."""
+        return _any_of(language.harmless for language in self.languages)
+
+    @cached_property
+    def tasks(self) -> re.Pattern[str]:
+        """What a message that gives new work begins with."""
+        return _any_of(language.tasks for language in self.languages)
+
+    @cached_property
+    def supposes(self) -> re.Pattern[str]:
+        """Words after which a clause is a condition or somebody else's report."""
+        return _any_of(language.supposes for language in self.languages)
+
+    def agrees(self, head: str) -> bool:
+        """Tell whether a message begins with an approval that nothing in it takes back."""
+        match = self.approvals.match(head)
+        return match is not None and self.contrasts.search(head, match.end()) is None
+
+
+def _any_of(patterns: Iterator[str] | tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionDetector:
+    """Finds the messages in which a person corrects the agent."""
+
+    wording: Wording = field(default_factory=lambda: Wording(Rulebook().corrections()))
+    name: str = "precise.correction"
+    version: int = 1
+
+    def detect(self, transcript: Transcript) -> Iterator[Finding]:
+        """Look at every message that a person wrote after the agent had begun."""
+        for message, situation in _human_messages(transcript):
+            verdict = judge(message.text, situation, self.wording)
+            if verdict is not None:
+                yield Finding(
+                    entry=message,
+                    kind=Kind.CORRECTION,
+                    rule=verdict.rule,
+                    excerpt=message.text.strip(),
+                    label=verdict.words,
+                    tier=verdict.tier,
+                    signature=signature_of(message.text),
+                )
+
+
+def judge(text: str, situation: Situation, wording: Wording) -> Verdict | None:
+    """Tell whether a person's message corrects the agent, by the text and what came before it."""
+    plain = _FENCE.sub("", text.translate(_QUOTES)).strip()
+    head = plain[: limits.CORRECTION_HEAD_CHARS]
+    if not head or situation.repeated or wording.agrees(head):
+        return None
+    if situation.provenance is Provenance.REJECTION:
+        return _judge_rejection(head, situation)
+    if _is_long(text) or wording.relayed.search(head):
+        return None
+    verdict = _match(head, len(plain), situation, wording)
+    if situation.interrupted and (verdict is None or verdict.tier is Tier.B):
+        tier = Tier.B if wording.requests.match(head) else Tier.A
+        return Verdict("after-interrupt", tier, _first_words(head))
+    return verdict
+
+
+def _judge_rejection(head: str, situation: Situation) -> Verdict | None:
+    if situation.asking_tool or _BOILERPLATE.match(head):
+        return None
+    return Verdict("rejected-with-text", Tier.A, _first_words(head))
+
+
+def _match(head: str, length: int, situation: Situation, wording: Wording) -> Verdict | None:
+    head = wording.harmless.sub(_GAP, _PASTED.sub(_GAP, head))
+    lowered = head.lower()
+    for rule in wording.rules_for(lowered):
+        if not rule.may_match(lowered):
+            continue
+        if rule.answer and situation.asked:
+            continue
+        if rule.chars_max is not None and length > rule.chars_max:
+            continue
+        match = rule.search(head)
+        if match is not None:
+            tier = Tier.B if rule.claim and _is_no_claim(head, match.start(), wording) else rule.tier
+            return Verdict(rule.name, tier, match[0].strip())
+    return None
+
+
+def _is_no_claim(head: str, position: int, wording: Wording) -> bool:
+    """Tell whether what stands at a position is part of a task, a condition or somebody else's report."""
+    sentence = max((end.end() for end in _SENTENCE_END.finditer(head, 0, position)), default=0)
+    while sentence < position and head[sentence].isspace():
+        sentence += 1
+    return (
+        wording.tasks.match(head) is not None
+        or wording.requests.match(head, sentence) is not None
+        or wording.supposes.search(head, sentence, position) is not None
+    )
+
+
+def _is_long(text: str) -> bool:
+    return len(text) > limits.CORRECTION_CHARS_MAX or text.count("\n") >= limits.CORRECTION_LINES_MAX
+
+
+def _first_words(head: str) -> str:
+    return " ".join(head.split()[:8])
+
+
+@cache
+def _fillers() -> frozenset[str]:
+    return frozenset(word for rules in Rulebook().corrections() for word in rules.fillers.split())
+
+
+def signature_of(text: str) -> str:
+    """Give the words of a text that say what it is about, whatever their order."""
+    words = {word.lower() for word in _WORD.findall(text[: limits.CORRECTION_HEAD_CHARS])}
+    return " ".join(sorted(words - _fillers())[:_SIGNATURE_WORDS]) or text.strip()[:80]
+
+
+def _human_messages(transcript: Transcript) -> Iterator[tuple[Message, Situation]]:
+    """Give each message of a person after the agent's first act, with what came before it.
+
+    A piece that is not the file's first has the agent's acts before it, seen or not.
+    """
+    before: AnyEntry | None = None
+    acted = transcript.new_from > 0
+    said = ""
+    human = ""
+    tools: dict[int, str] = {}
+    for entry in main_thread(transcript):
+        if isinstance(entry, Message) and entry.is_human:
+            text = " ".join(entry.text.split())
+            if acted:
+                yield (
+                    entry,
+                    Situation(
+                        provenance=entry.provenance,
+                        interrupted=is_interrupt(before),
+                        asked="?" in said[-_QUESTION_TAIL_CHARS:],
+                        repeated=text == human,
+                        asking_tool=tools.get(entry.line) in _ASKING_TOOLS,
+                    ),
+                )
+            human, before = text, entry
+        elif isinstance(entry, Message) and is_assistant_text(entry):
+            said, acted, before = entry.text, True, entry
+        elif isinstance(entry, ToolResult):
+            tools = {entry.line: entry.tool}
+            before = entry
+        elif isinstance(entry, ToolCall):
+            acted, before = True, entry
+        elif isinstance(entry, Marker) and _counts(entry):
+            before = entry
+
+
+def _counts(marker: Marker) -> bool:
+    """Tell whether a marker changes what the next message answers; a compaction in between does not."""
+    return is_interrupt(marker)

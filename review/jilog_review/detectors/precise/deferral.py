@@ -1,0 +1,145 @@
+"""Deferrals: work that an agent's last words of a turn put off.
+
+A section of the final text (a heading or a bold label such as "Out of scope" or "Follow-ups") is what agents
+write when they put something off; words such as "defer" or "later" anywhere are almost never that (measured).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from jilog_review.detector import Finding, Kind, Tier
+from jilog_review.detectors.precise.correction import signature_of
+from jilog_review.detectors.precise.neighbours import final_texts, main_thread
+from jilog_review.rulebook import Rule, Rulebook
+from jilog_review.transcript import Message, Transcript
+
+_FENCE = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(
+    r"^\s{0,3}(?:#{1,6}\s+(?P<hash>[^\n]{3,90})|(?:[-*]\s+)?(?P<mark>\*\*|__)(?P<bold>[^\n*_]{3,70}?)(?P=mark)(?P<after>[^\n]*)"
+    r"|(?P<label>[A-Z][^\n:.*#`|]{3,50}):[ \t]*)$",
+    re.MULTILINE,
+)
+_DECORATION = re.compile(r"\A[\W\d_]+|[\W_]+\Z|\s*\([^)]*\)\s*\Z")
+_NOTHING = re.compile(
+    r"\A[\s*_\-–—•:>]*(?:\(?(?:none|nothing|n/?a|no (?:known |open |remaining |outstanding )?\w+|"
+    r"all (?:done|clear|good|complete\w*)|there(?:\W?s| is| are| was| were) (?:nothing|none|no)\b|"
+    r"everything (?:is|was|has)|特に?(?:なし|ありません)|なし|ありません|"
+    r"keine?\w*|nichts|ningun[oa]|nada)(?:\b|(?=[。、\s]|$)))",
+    re.IGNORECASE,
+)
+# A text that is a plan, a review or a draft speaks of work to come: its sections put nothing off.
+_DOCUMENT = re.compile(
+    r"\A[^\n]{0,200}?\b(?:plan|proposal|spec(?:ification)?|design|draft|review|analysis|audit|report|adr|rfc|issue)\b|"
+    r"^#{1,3} [^\n]{0,40}\b(?:plan|proposal|findings)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SECOND_LABEL = re.compile(r"(\*\*|__)[^*_\n]{1,40}(?:\1\s*:|:\s*\1)")
+_BODY_CHARS_MIN = 12
+_BODY_CHARS_MAX = 600
+
+
+def _rules() -> tuple[Rule, ...]:
+    return tuple(rule for rules in Rulebook().lists("deferral") for rule in rules.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class DeferralDetector:
+    """Finds sections and sentences of final texts that put work off."""
+
+    rules: tuple[Rule, ...] = field(default_factory=_rules)
+    name: str = "precise.deferral"
+    version: int = 1
+
+    def detect(self, transcript: Transcript) -> Iterator[Finding]:
+        """Look at the last text of each turn."""
+        for message in final_texts(main_thread(transcript)):
+            if message.offset >= _new_offset(transcript):
+                yield from self._judge(message)
+
+    def _judge(self, message: Message) -> Iterator[Finding]:
+        text = (
+            _FENCE.sub("", message.text) if "```" in message.text or "~~~" in message.text else message.text
+        )
+        section = self._section(text)
+        if section is not None:
+            rule, words, body = section
+            tier = Tier.B if _DOCUMENT.search(text) else rule.tier
+            yield section_finding(message, rule, words, body, tier)
+            return
+        lowered = text.lower()
+        for rule in self.rules:
+            match = rule.search(text) if rule.name != "section" and rule.may_match(lowered) else None
+            if match is not None:
+                sentence = _sentence_at(text, match.start())
+                yield section_finding(message, rule, match[0], sentence, rule.tier)
+                return
+
+    def _section(self, text: str) -> tuple[Rule, str, str] | None:
+        """Find the first section whose whole heading a rule knows and that says something."""
+        for match in _HEADING.finditer(text):
+            if _is_emphasis(match):
+                continue
+            title = _title_of(match)
+            for rule in self.rules:
+                if rule.name == "section" and rule.regex.fullmatch(title):
+                    body = _body_after(text, match)
+                    if len(body) >= _BODY_CHARS_MIN and not _NOTHING.match(body):
+                        return rule, match[0].strip(), body
+        return None
+
+
+def section_finding(message: Message, rule: Rule, words: str, body: str, tier: Tier) -> Finding:
+    """Make the finding of a section or a sentence."""
+    excerpt = f"{words}\n{body}" if body not in words and words not in body else body
+    return Finding(
+        entry=message,
+        kind=Kind.DEFERRAL,
+        rule=rule.name,
+        excerpt=excerpt,
+        label=words,
+        tier=tier,
+        signature=signature_of(body),
+    )
+
+
+def _is_emphasis(heading: re.Match[str]) -> bool:
+    """Tell whether bold words are part of a sentence, or one of several labels on a line, and no heading."""
+    after = (heading["after"] or "").strip()
+    if heading["bold"] is None or not after:
+        return False
+    runs_on = after[0].isalnum() and not heading["bold"].rstrip().endswith((":", ".", "?", "!"))
+    return runs_on or _SECOND_LABEL.search(after) is not None
+
+
+def _title_of(match: re.Match[str]) -> str:
+    title = (match["hash"] or match["bold"] or match["label"] or "").replace("*", "").replace("’", "'")
+    before = ""
+    while before != title:
+        before, title = title, _DECORATION.sub("", title)
+    return title
+
+
+def _body_after(text: str, heading: re.Match[str]) -> str:
+    """Give a section's text: what follows its label on the line, and the lines up to the next heading."""
+    same_line = (heading["after"] or "").strip(" :–—-")
+    start = heading.end()
+    following = _HEADING.search(text, start)
+    if following is not None and following["label"] and not heading["label"]:
+        following = None
+    stop = following.start() if following else len(text)
+    return f"{same_line}\n{text[start:stop]}".strip()[:_BODY_CHARS_MAX]
+
+
+def _sentence_at(text: str, position: int) -> str:
+    start = max(text.rfind(end, 0, position) + 1 for end in ".\n!?")
+    stops = [stop for stop in (text.find(end, position) for end in ".\n!?") if stop >= 0]
+    return text[start : min(stops, default=len(text)) + 1].strip()[:_BODY_CHARS_MAX]
+
+
+def _new_offset(transcript: Transcript) -> int:
+    if transcript.new_from >= len(transcript.entries):
+        return transcript.entries[-1].offset + 1 if transcript.entries else 0
+    return transcript.entries[transcript.new_from].offset if transcript.new_from else 0

@@ -1,0 +1,79 @@
+"""Finding transcript files: home folders, folders that may be missing or forbidden, and files by age."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from jilog_review.reader import Discovery, Problem, Source
+from jilog_review.repair import printable
+
+
+def home_of(environment: Mapping[str, str]) -> str:
+    """Give the home folder that ``~`` means."""
+    return environment.get("HOME") or str(Path.home())
+
+
+def expand_home(path: str, environment: Mapping[str, str], *, escape: bool = False) -> str:
+    """Replace a leading ``~``; with ``escape``, so that the home's name is taken literally in a glob."""
+    if path != "~" and not path.startswith("~/"):
+        return path
+    home = home_of(environment)
+    return (glob.escape(home) if escape else home) + path[1:]
+
+
+def stat_files(
+    paths: Iterable[Path], since_ns: int, problems: list[Problem]
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """Give every regular file modified at or after ``since_ns``; what cannot be looked at is a problem."""
+    for path in paths:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue  # removed between the listing and now
+        except OSError as exc:
+            problems.append(Problem(printable(str(path)), f"cannot be read: {exc.strerror or exc}"))
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since_ns:
+            yield path, status
+
+
+def stat_sources(
+    paths: Iterable[Path], since_ns: int, make_source: Callable[[Path, int], Source | None]
+) -> Discovery:
+    """Make a source of every regular file modified at or after ``since_ns``, ordered by path."""
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    for path, status in stat_files(paths, since_ns, problems):
+        source = make_source(path, status.st_mtime_ns)
+        if source is not None:
+            sources.append(replace(source, size_bytes=status.st_size))
+    return Discovery(tuple(sorted(sources, key=lambda source: source.key)), tuple(problems))
+
+
+def walk_files(root: Path, suffix: str, problems: list[Problem]) -> Iterator[Path]:
+    """Give every file below ``root`` (or ``root`` itself) whose name ends with ``suffix``.
+
+    A missing root gives nothing; a folder that may not be listed becomes a problem. Links to folders are not
+    followed: two of them can make a circle.
+    """
+
+    def forbidden(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            problems.append(
+                Problem(
+                    printable(str(error.filename or root)), f"cannot be listed: {error.strerror or error}"
+                )
+            )
+
+    if root.is_file():
+        yield root
+        return
+    for folder, _, names in os.walk(root, onerror=forbidden):
+        for name in names:
+            if name.endswith(suffix):
+                yield Path(folder, name)
