@@ -1,0 +1,1 @@
+"""The agent: the host's program and the human's hand."""

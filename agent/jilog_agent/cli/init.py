@@ -1,0 +1,79 @@
+"""``jilog init``."""
+
+from __future__ import annotations
+
+import click
+
+from jilog_agent.cli.failure import warn
+from jilog_agent.cli.lazy import JilogCommand, global_options
+from jilog_agent.cli.options import json_option
+from jilog_agent.cli.output import print_json, print_line
+from jilog_agent.config import ConfigSources, load_config
+from jilog_agent.home import Home
+from jilog_agent.identity import Identity, public_key_line
+from jilog_agent.setup import target_config_path, write_config
+from jilog_agent.workspace import Workspace
+from jilog_ledger.disk import RealDisk
+from jilog_ledger.identifiers import Writer, check_name
+
+
+@click.command("init", cls=JilogCommand, examples=("jilog init", "jilog init --source laptop --zone ops"))
+@click.option("--source", metavar="NAME", help="Name this host's events carry (default: its host name).")
+@click.option("--zone", metavar="ID", help="The first zone (default: main).")
+@json_option
+def command(*, source: str | None, zone: str | None, as_json: bool) -> None:
+    """Set this host up: a key, a first zone, a config file with the transcripts found here.
+
+    What is there already stays as it is, so the command may be run again at any time.
+    """
+    for kind, name in (("source", source), ("zone", zone)):
+        if name is not None:
+            check_name(kind, name)
+    options = global_options()
+    sources = ConfigSources.of_process(options.config, options.home)
+    config_written = write_config(sources, RealDisk(), zone)
+    config = load_config(sources)
+    chosen = config.zone(zone)
+    workspace = Workspace(config, Home(config.home), warn)
+    identity = workspace.ensure_identity(source)
+    if source is not None and identity.source != source:
+        warn(
+            f"this host already writes as {identity.source}",
+            f'to change that, set source = "{source}" in {config.path}',
+        )
+    with workspace.open_zone(chosen, identity) as ledger:
+        writer = ledger.shared.own_writer
+    if as_json:
+        print_json(
+            {
+                "home": str(workspace.home.root),
+                "config": str(target_config_path(sources)),
+                "config_written": config_written,
+                "source": identity.source,
+                "epoch": writer.epoch,
+                "key_created": identity.created,
+                "public_key": public_key_line(identity.key, identity.source),
+                "zone": chosen.id,
+                "ledger_path": str(chosen.ledger_path),
+                "readers": [reader.name for reader in config.readers],
+            }
+        )
+        return
+    _print_report(workspace, identity, writer, chosen.id, config_written=config_written)
+
+
+def _print_report(
+    workspace: Workspace, identity: Identity, writer: Writer, zone_id: str, *, config_written: bool
+) -> None:
+    config, home = workspace.config, workspace.home
+    zone = config.zone(zone_id)
+    readers = ", ".join(reader.name for reader in config.readers) or "none found"
+    made = {True: "made", False: "kept"}
+    print_line(f"{made[config_written]}  config   {config.path}")
+    print_line(f"{made[identity.created]}  key      {home.key_path}")
+    print_line(f"ready zone     {zone.id} at {zone.ledger_path}")
+    print_line(f"      source   {identity.source} (epoch {writer.epoch})")
+    print_line(f"      readers  {readers}")
+    print_line()
+    print_line("next: jilog supervise --task hello -- echo hello")
+    print_line("then: jilog query --since 1h")

@@ -1,0 +1,75 @@
+"""What commands print: JSON with a version, tables that fit, times and sizes for people."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+
+from jilog_agent.decisions.text import json_text
+from jilog_ledger.event import JsonValue
+
+SCHEMA_VERSION = 1
+"""The version of every ``--json`` shape (docs/cli-json.md); it grows when a key changes its meaning."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def print_json(fields: Mapping[str, JsonValue]) -> None:
+    """Print one JSON object with ``schema_version`` in front."""
+    sys.stdout.write(json_text({"schema_version": SCHEMA_VERSION, **fields}) + "\n")
+
+
+def print_line(text: str = "") -> None:
+    """Print one line of a result."""
+    sys.stdout.write(text + "\n")
+
+
+def plain(text: str) -> str:
+    """Make text from the ledger safe for a terminal: control characters become visible escapes.
+
+    Events come from other hosts too; an escape sequence in a summary must not reach the terminal.
+    """
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns; on a terminal the widest column gives way until the line fits."""
+    widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
+    if sys.stdout is not None and sys.stdout.isatty():
+        widths = fit(widths, shutil.get_terminal_size().columns)
+    for row in (headers, *rows):
+        cells = [_cut(plain(cell), width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print_line("  ".join(cells).rstrip())
+
+
+def fit(widths: Sequence[int], columns: int) -> list[int]:
+    """Shrink the widest columns, none below 8 characters, until all fit beside each other."""
+    fitted = list(widths)
+    room = columns - 2 * (len(fitted) - 1)
+    while sum(fitted) > room and max(fitted) > 8:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def format_bytes(count: int) -> str:
+    """Write a number of bytes with a binary unit: ``512 B``, ``4.0 KiB``."""
+    if count < 1024:
+        return f"{count} B"
+    size = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        size /= 1024
+        if size < 1024 or unit == "TiB":
+            break
+    return f"{size:.1f} {unit}"
+
+
+def color_wanted() -> bool:
+    """Tell whether stdout is a terminal whose user did not ask for plain text (no-color.org)."""
+    return bool(sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))

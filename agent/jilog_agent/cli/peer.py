@@ -1,0 +1,292 @@
+"""``jilog peer``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jilog_agent.cli.failure import note
+from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
+from jilog_agent.cli.options import json_option
+from jilog_agent.cli.output import print_json, print_line, print_table
+from jilog_agent.cli.session import open_workspace
+from jilog_agent.identity import public_key_line
+from jilog_agent.workspace import Workspace
+from jilog_ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jilog_agent.sightings import Sighting
+    from jilog_spool.peers import Peer
+    from jilog_spool.ssh_trust import HostKey
+
+_THIS = "jilog_agent.cli.peer"
+
+group = LazyGroup(
+    name="peer",
+    help="Say which hosts to replicate with.",
+    examples=(
+        "jilog peer add desktop desktop.example.org",
+        "jilog peer list",
+        "jilog peer add --print desktop",
+    ),
+    table={
+        "add": Entry(f"{_THIS}:add", "Add a peer, or change one."),
+        "list": Entry(f"{_THIS}:list_", "List the known peers."),
+        "scan": Entry(f"{_THIS}:scan", "Look for hosts on the local network and in ~/.ssh/config."),
+        "trust": Entry(f"{_THIS}:trust", "Set the one host key that a peer may have."),
+        "remove": Entry(f"{_THIS}:remove", "Forget a peer; its events stay."),
+    },
+)
+
+
+@click.command(
+    "add",
+    cls=JilogCommand,
+    examples=(
+        "jilog peer add desktop desktop.example.org --user me",
+        "jilog peer add nas 192.0.2.7 --port 7722 --host-key 'ssh-ed25519 AAAA...'",
+        "jilog peer add --print desktop",
+    ),
+)
+@click.argument("name")
+@click.argument("host", required=False)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="SSH port.")
+@click.option("--user", metavar="NAME", help="SSH user.")
+@click.option("--host-key", metavar="KEY", help="The one key it may have: 'ssh-ed25519 AAAA...'.")
+@click.option("--zone", "zones", multiple=True, metavar="ID", help="Grant this zone (default: shared ones).")
+@click.option("--command", metavar="CMD", help="What to run there (default: jilog spool serve --stdio).")
+@click.option("--print", "print_only", is_flag=True, help="Only print the line for its authorized_keys.")
+@json_option
+def add(
+    *,
+    name: str,
+    host: str | None,
+    port: int | None,
+    user: str | None,
+    host_key: str | None,
+    zones: tuple[str, ...],
+    command: str | None,
+    print_only: bool,
+    as_json: bool,
+) -> None:
+    """Add a peer by its name in ~/.ssh/config, or by its host and port. Its host key must be known.
+
+    With --host-key, the host may also log in at `jilog spool serve --listen` with that key.
+    """
+    workspace = open_workspace()
+    from jilog_agent.replication import plain_key
+    from jilog_spool.peers import DEFAULT_COMMAND, Peer, PeerTable
+
+    if print_only:
+        print_line(_authorized_keys_line(workspace))
+        return
+    for zone in zones:
+        workspace.config.zone(zone)
+    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
+    peer = Peer(
+        name=name,
+        host=host or "",
+        port=port or 0,
+        user=user or "",
+        host_key=plain_key(host_key or ""),
+        command=command or DEFAULT_COMMAND,
+        zones=zones,
+    )
+    known = table.get(name) is not None
+    table.put(peer)
+    workspace.disk.make_directory(workspace.home.root)
+    table.save()
+    _tell_agent(workspace)
+    if as_json:
+        print_json({"peer": name, "address": peer.address, "changed": known})
+        return
+    print_line(f"{'changed' if known else 'added'} peer {name} at {peer.address}")
+    print_line(f"next: jilog spool sync {name}")
+
+
+def _tell_agent(workspace: Workspace) -> None:
+    """Let a running agent act on the change before this command ends: who was removed gets nothing more."""
+    from jilog_agent.client import tell_agent
+
+    tell_agent(workspace.home, "reload")
+
+
+def _authorized_keys_line(workspace: Workspace) -> str:
+    identity = workspace.identity()
+    return f'command="jilog spool serve --stdio",restrict {public_key_line(identity.key, identity.source)}'
+
+
+@click.command("list", cls=JilogCommand, examples=("jilog peer list", "jilog peer list --json"))
+@json_option
+def list_(*, as_json: bool) -> None:
+    """List the peers of `jilog peer add` and of the config file."""
+    workspace = open_workspace()
+    from jilog_agent.replication import granted_zones, peer_table
+
+    peers = peer_table(workspace.config, workspace.home, workspace.disk).peers()
+    if as_json:
+        print_json(
+            {
+                "peers": [
+                    {
+                        "name": peer.name,
+                        "address": peer.address,
+                        "port": peer.port or None,
+                        "user": peer.user or None,
+                        "host_key": peer.host_key or None,
+                        "zones": list(granted_zones(workspace.config, peer)),
+                    }
+                    for peer in peers
+                ]
+            }
+        )
+        return
+    if not peers:
+        print_line("no peers yet; add one: jilog peer add NAME HOST")
+        return
+    rows = [
+        (
+            peer.name,
+            f"{peer.user + '@' if peer.user else ''}{peer.address}{f':{peer.port}' if peer.port else ''}",
+            "pinned" if peer.host_key else "known_hosts",
+            ", ".join(granted_zones(workspace.config, peer)),
+        )
+        for peer in peers
+    ]
+    print_table(("PEER", "ADDRESS", "HOST KEY", "ZONES"), rows)
+
+
+@click.command(
+    "trust",
+    cls=JilogCommand,
+    examples=("jilog peer trust desktop", "jilog peer trust desktop 'ssh-ed25519 AAAA...'"),
+)
+@click.argument("name")
+@click.argument("key", required=False)
+@click.option("--yes", is_flag=True, help="Pin the key that the host shows now, without asking.")
+def trust(*, name: str, key: str | None, yes: bool) -> None:
+    """Pin the host key of a peer, given or as the host shows it, as after a change made on purpose.
+
+    Compare the fingerprint on the peer first: ssh-keygen -lf ~/.jilog/identity/id_ed25519.pub
+    """
+    workspace = open_workspace()
+    from dataclasses import replace
+
+    from jilog_agent.replication import plain_key
+    from jilog_spool.peers import PeerTable
+    from jilog_spool.ssh_trust import describe_host_key
+
+    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
+    peer = table.resolve(name)
+    found = describe_host_key(plain_key(key)) if key is not None else _shown_key(workspace, peer)
+    if key is None and not yes:
+        _ask(name, found)
+    table.put(replace(peer, host_key=found.line))
+    table.save()
+    _tell_agent(workspace)
+    note(f"peer {name} must have the key {found.fingerprint} from now on")
+
+
+def _shown_key(workspace: Workspace, peer: Peer) -> HostKey:
+    import asyncio
+
+    from jilog_spool.ssh import SshSettings
+    from jilog_spool.ssh_trust import fetch_host_key
+
+    timeout_seconds = float(workspace.config.spool.timeout_seconds)
+    return asyncio.run(fetch_host_key(peer, SshSettings(connect_seconds=timeout_seconds)))
+
+
+def _ask(name: str, found: HostKey) -> None:
+    """Ask a person on a terminal; nobody else can have compared anything."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise InputError(
+            f"{name} shows the key {found.fingerprint}; nobody is here to compare it",
+            hint=f"compare it on that host, then: jilog peer trust {name} --yes",
+        )
+    click.confirm(f"{name} shows the key {found.fingerprint}. Is that its key?", abort=True, err=True)
+
+
+@click.command("remove", cls=JilogCommand, examples=("jilog peer remove desktop",))
+@click.argument("name")
+def remove(*, name: str) -> None:
+    """Forget a peer. What it sent stays in the ledger."""
+    workspace = open_workspace()
+    from jilog_spool.peers import PeerTable
+
+    if any(peer.name == name for peer in workspace.config.peers):
+        raise InputError(
+            f"peer {name} stands in {workspace.config.path}", hint="remove its [[peer]] table there"
+        )
+    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
+    table.remove(name)
+    table.save()
+    _tell_agent(workspace)
+    note(f"removed peer {name}")
+
+
+@click.command("scan", cls=JilogCommand, examples=("jilog peer scan", "jilog peer scan --seconds 5 --json"))
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 60),
+    default=1.5,
+    metavar="N",
+    help="Look for so long.",
+    show_default=True,
+)
+@json_option
+def scan(*, seconds: float, as_json: bool) -> None:
+    """Look for hosts: announced on the local network, in ~/.ssh/config, and known already.
+
+    One host found three ways is shown once, by its key. Nothing is trusted: compare the fingerprint on that
+    host before adding it.
+    """
+    workspace = open_workspace()
+    import asyncio
+
+    from jilog_agent.replication import SSH_CONFIG, peer_table
+    from jilog_agent.sightings import Announced, merge
+    from jilog_spool.discovery import scan as look_around
+    from jilog_spool.peers import read_ssh_config_hosts
+
+    own_key = workspace.identity().key.public_key
+    announced = [
+        Announced(item.source, item.public_key, item.addresses, item.port)
+        for item in asyncio.run(look_around(seconds))
+        if item.public_key != own_key
+    ]
+    peers = peer_table(workspace.config, workspace.home, workspace.disk).peers()
+    hosts = merge(peers, announced, read_ssh_config_hosts(SSH_CONFIG.expanduser()))
+    if as_json:
+        print_json({"hosts": [host.to_json() for host in hosts]})
+    else:
+        _print_hosts(hosts)
+
+
+def _print_hosts(hosts: Sequence[Sighting]) -> None:
+    from jilog_agent.sightings import fingerprint, public_key_text
+
+    if not hosts:
+        print_line("nobody found; an agent is announced when [agent] has listen and mdns")
+        return
+    rows = [
+        (
+            host.name,
+            f"{host.address}:{host.port}" if host.port else host.address,
+            fingerprint(host.public_key) if host.public_key else "-",
+            ", ".join(host.ways),
+            f"peer {host.peer}" if host.peer else "not known",
+        )
+        for host in hosts
+    ]
+    print_table(("HOST", "ADDRESS", "KEY", "FOUND BY", "STATE"), rows)
+    for host in hosts:
+        if host.peer is None and host.public_key:
+            key = public_key_text(host.public_key)
+            note(
+                f"to add it: jilog peer add {host.name} {host.address} --port {host.port} --host-key '{key}'"
+            )

@@ -1,0 +1,63 @@
+"""The root of the command tree. The table is all that ``jilog --help`` needs."""
+
+from __future__ import annotations
+
+import sys
+
+from jilog_agent.cli.lazy import Entry, LazyGroup
+
+_COMMANDS = "jilog_agent.cli"
+
+TABLE = {
+    "init": Entry(f"{_COMMANDS}.init:command", "Set this host up: key, first zone, config file."),
+    "supervise": Entry(f"{_COMMANDS}.supervise:command", "Run a task and record how it went, with retries."),
+    "query": Entry(f"{_COMMANDS}.query:command", "Find events by time, class, subsystem or text."),
+    "write": Entry(f"{_COMMANDS}.write:command", "Write down a decision, a failed attempt, a question."),
+    "log": Entry(f"{_COMMANDS}.log:command", "List entries, the newest first."),
+    "search": Entry(f"{_COMMANDS}.search:command", "Find entries by what they say."),
+    "show": Entry(f"{_COMMANDS}.show:command", "Show a session, an entry or any event by its id."),
+    "blame": Entry(f"{_COMMANDS}.blame:command", "Tell why a file or folder is as it is."),
+    "turn": Entry(f"{_COMMANDS}.turn:group", "Record what agents do: ticket, session, turn, commit."),
+    "trace": Entry(
+        f"{_COMMANDS}.trace:command", "Follow a ticket, commit or id through all that belongs to it."
+    ),
+    "context": Entry(f"{_COMMANDS}.context:command", "Give an agent what concerns the files at hand."),
+    "export": Entry(f"{_COMMANDS}.export:command", "Write decisions as a document, or events as data."),
+    "import": Entry(f"{_COMMANDS}.importing:group", "Bring other programs' records in."),
+    "review": Entry(f"{_COMMANDS}.review:group", "Learn from agent transcripts, every night."),
+    "label": Entry(f"{_COMMANDS}.label:group", "Say of signals whether they are right."),
+    "issues": Entry(f"{_COMMANDS}.issues:group", "File what was learned in an issue tracker."),
+    "spool": Entry(f"{_COMMANDS}.spool:group", "Replicate with other hosts."),
+    "peer": Entry(f"{_COMMANDS}.peer:group", "Say which hosts to replicate with."),
+    "agent": Entry(f"{_COMMANDS}.agent:group", "Run in the background: record, replicate, review."),
+    "status": Entry(f"{_COMMANDS}.status:command", "Show the state of every zone on one screen."),
+    "verify": Entry(f"{_COMMANDS}.verify:command", "Check every segment against its checksums and hashes."),
+    "rebuild": Entry(f"{_COMMANDS}.rebuild:command", "Make the projections anew from the segments."),
+    "segment": Entry(f"{_COMMANDS}.segment:group", "Look into a segment file."),
+    "config": Entry(f"{_COMMANDS}.config:group", "Show the settings and where each comes from."),
+}
+
+root = LazyGroup(
+    name="jilog",
+    table=TABLE,
+    help="A ledger of what your hosts and agents did, replicated between them, reviewed every night.",
+    examples=(
+        "jilog init",
+        "jilog supervise --task backup --retries 2 -- ./backup.sh",
+        "jilog query --since 24h --subsystem 'review-*' --json",
+        "jilog spool sync",
+        "jilog review nightly",
+    ),
+    epilog="Exit status: 0 done, 1 error, 2 wrong usage or config, 3 findings, 4 integrity, 5 storage,"
+    " 6 busy, 7 peer, 8 tracker, 130 interrupted, 141 closed pipe.",
+)
+
+
+def execute(arguments: list[str]) -> None:
+    """Run one command line; click's own exceptions and ours pass through."""
+    # Names of files and tasks may hold bytes that are not UTF-8; printing them must not end in a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    with root.make_context("jilog", arguments) as context:
+        root.invoke(context)

@@ -1,0 +1,28 @@
+"""The configuration: what may be said, where it is said, and which saying won."""
+
+from jilog_agent.config.load import ConfigSources, load_config
+from jilog_agent.config.model import (
+    AgentConfig,
+    Config,
+    PeerConfig,
+    ReaderConfig,
+    ReviewConfig,
+    Setting,
+    SpoolConfig,
+    TrackerConfig,
+    ZoneConfig,
+)
+
+__all__ = [
+    "AgentConfig",
+    "Config",
+    "ConfigSources",
+    "PeerConfig",
+    "ReaderConfig",
+    "ReviewConfig",
+    "Setting",
+    "SpoolConfig",
+    "TrackerConfig",
+    "ZoneConfig",
+    "load_config",
+]

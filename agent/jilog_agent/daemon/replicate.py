@@ -1,0 +1,396 @@
+"""Replication in the background: one task per peer, and the own SSH endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from jilog_agent.daemon import limits
+from jilog_agent.daemon.conversations import Conversations
+from jilog_agent.daemon.logbook import Logbook
+from jilog_agent.daemon.metrics import Metrics
+from jilog_agent.daemon.schedule import sync_delay
+from jilog_agent.daemon.zones import Zones
+from jilog_agent.endpoint import authoriser, known_keys, session_maker
+from jilog_agent.replication import (
+    SyncHistory,
+    chosen_peers,
+    held_by_zone,
+    peer_table,
+    replicas_of,
+    with_granted_zones,
+)
+from jilog_agent.sightings import Announced, located
+from jilog_ledger.errors import InputError, JilogError
+from jilog_ledger.event import JsonValue
+from jilog_ledger.times import now_ns
+from jilog_spool.claims import Claims
+from jilog_spool.peers import FILE_NAME, Peer
+from jilog_spool.report import SessionReport
+from jilog_spool.session import Event, Session, SessionOptions, Settled
+from jilog_spool.ssh import SshSettings, SshTransport
+from jilog_spool.ssh_server import SpoolServer, Watch
+from jilog_spool.sync import PeerResult, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What of a session's counters the metrics have."""
+
+    received: int = 0
+    sent: int = 0
+    wire_in: int = 0
+    wire_out: int = 0
+
+    @classmethod
+    def of(cls, report: SessionReport) -> Counted:
+        """Take the counters as they are now."""
+        return cls(report.events_received, report.events_sent, report.wire_bytes_in, report.wire_bytes_out)
+
+
+@dataclass(slots=True)
+class Followed:
+    """One peer that is synced with. ``wake`` ends the wait for its next turn.
+
+    ``session`` is the one that runs; ``settled`` says that it left both hosts equal and stays open.
+    ``failures`` counts turns in a row that ended with an error before both were equal.
+    """
+
+    peer: Peer
+    task: asyncio.Task[None]
+    failures: int = 0
+    session: Session | None = None
+    settled: bool = False
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    counted: Counted = field(default_factory=Counted)
+    level_at: float | None = None
+    """When both were last level, on the monotonic clock; None: not since the agent started."""
+
+    def say_synced(self) -> None:
+        """Wake those who wait for this turn's outcome."""
+        self.synced.set()
+        self.synced = asyncio.Event()
+
+
+class Replicator:
+    """Keeps a session open with every known peer, or syncs at its interval with one that cannot stay.
+
+    Peers may come and go meanwhile.
+    """
+
+    def __init__(
+        self,
+        zones: Zones,
+        conversations: Conversations,
+        log: Logbook,
+        metrics: Metrics,
+        *,
+        announced: Callable[[], Sequence[Announced]] = tuple,
+        transport: Transport | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._zones = zones
+        self._conversations = conversations
+        self._log = log
+        self._metrics = metrics
+        self._announced = announced
+        self._chance = chance
+        self._history = SyncHistory(zones.workspace.home, zones.workspace.disk)
+        self._writing = asyncio.Lock()
+        self._followed: dict[str, Followed] = {}
+        self._complained = ""
+        self.claims = Claims()
+        self._transport = transport or SshTransport(_ssh_settings(zones), conversations.begin)
+
+    async def run(self) -> None:
+        """Follow the peers until cancelled."""
+        counting = asyncio.create_task(self._count_open())
+        try:
+            while True:
+                await self.reload()
+                await asyncio.sleep(limits.SLICE_SECONDS)
+        finally:
+            tasks = [counting, *(followed.task for followed in self._followed.values())]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _peers(self) -> dict[str, Peer]:
+        workspace = self._zones.workspace
+        try:
+            table = peer_table(workspace.config, workspace.home, workspace.disk)
+            peers = chosen_peers((), table, workspace.config.spool.ssh_hosts)
+            return {peer.name: peer for peer in with_granted_zones(workspace.config, peers)}
+        except JilogError as error:
+            # No peers yet, or a table that cannot be read: the host works on alone, and says so once.
+            if error.message != self._complained:
+                self._log.info("no peers to sync with", reason=error.message)
+                self._complained = error.message
+            return {}
+
+    def has_peers(self) -> bool:
+        """Tell whether there is anybody to sync with."""
+        return bool(self._peers())
+
+    def _adopt(self, peers: dict[str, Peer]) -> None:
+        """Start with new peers, stop with removed ones; a changed one is both."""
+        for name, followed in list(self._followed.items()):
+            if peers.get(name) != followed.peer:
+                followed.task.cancel()
+                del self._followed[name]
+        for name, peer in peers.items():
+            if name not in self._followed:
+                task = asyncio.create_task(self._follow(name))
+                self._followed[name] = Followed(peer, task)
+
+    async def _follow(self, name: str) -> None:
+        interval = self._zones.workspace.config.agent.sync_seconds
+        followed = self._followed[name]
+        while True:
+            await self._turn(followed)
+            seconds = sync_delay(interval, followed.failures, self._chance())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(followed.wake.wait(), seconds)
+            followed.wake.clear()
+
+    async def _turn(self, followed: Followed) -> None:
+        """Run one session to its end, which may be days away."""
+        if self._zones.gate.reason is not None:
+            followed.say_synced()
+            return  # a disk that takes no events takes no segments either
+        try:
+            await self._converse(followed)
+        except Exception as error:
+            # One peer's trouble, even a bug of ours, must not end the replication with the others.
+            self._log.error("sync failed", peer=followed.peer.name, error=repr(error))
+            followed.failures += 1
+        finally:
+            followed.settled, followed.session = False, None
+            followed.say_synced()
+
+    async def _converse(self, followed: Followed) -> None:
+        peer, started = followed.peer, time.monotonic()
+        replicas = replicas_of(self._zones.ledgers[zone] for zone in peer.zones)
+        session = await asyncio.to_thread(
+            Session,
+            replicas,
+            source=self._zones.source,
+            claims=self.claims,
+            options=SessionOptions(live=True),
+        )
+        followed.session, followed.counted = session, Counted()
+
+        def on_event(event: Event) -> None:
+            self._conversations.heard(session, event)
+            if isinstance(event, Settled):
+                followed.settled = True
+                notes.append(asyncio.ensure_future(self._note(followed, result(None))))
+
+        def result(error: JilogError | None) -> PeerResult:
+            return PeerResult(peer, session.report, error, time.monotonic() - started)
+
+        notes: list[asyncio.Future[None]] = []
+        failure: JilogError | None = None
+        try:
+            place = located(peer, self._announced(), followed.failures)
+            await self._transport.run(place, session, on_event)
+        except JilogError as error:
+            failure = error
+        finally:
+            self._conversations.end(session)
+            await asyncio.gather(*notes, return_exceptions=True)
+        await self._note(followed, result(failure))
+
+    async def _note(self, followed: Followed, result: PeerResult) -> None:
+        """Count how a turn stands, log it and remember it."""
+        name, report = result.peer.name, result.report
+        if result.ok:
+            followed.level_at = time.monotonic()
+        if result.error is None:
+            followed.failures = 0
+        elif not followed.settled:
+            followed.failures += 1
+        self._metrics.add("jilog_syncs_total", peer=name, outcome="ok" if result.ok else "failed")
+        self._count(followed, report)
+        self._metrics.put("jilog_peer_in_sync", float(result.ok), peer=name)
+        async with self._writing:
+            await asyncio.to_thread(self._remember, result)
+        self._tell(result)
+        followed.say_synced()
+
+    def _remember(self, result: PeerResult) -> None:
+        self._history.add([result], now_ns(), held_by_zone(self._zones.ledgers.values()))
+
+    def _tell(self, result: PeerResult) -> None:
+        report = result.report
+        fields: dict[str, JsonValue] = {
+            "peer": result.peer.name,
+            "ok": result.ok,
+            "received": report.events_received,
+            "sent": report.events_sent,
+            "seconds": round(result.seconds, 3),
+        }
+        if result.error is not None:
+            self._log.warning("sync", **fields, reason=result.error.message, hint=result.error.hint)
+        elif report.events_received or report.events_sent or not result.ok:
+            self._log.info("sync", **fields, refused=report.refused_count, forks=len(report.forks))
+        else:
+            self._log.debug("sync", **fields)
+
+    async def _count_open(self) -> None:
+        """Take over the counters of sessions that stay open, until cancelled."""
+        while True:
+            await asyncio.sleep(limits.COUNT_SECONDS)
+            self.count()
+
+    def count(self) -> None:
+        """Take over the counters of the sessions that are open now."""
+        for followed in self._followed.values():
+            if followed.session is not None:
+                self._count(followed, followed.session.report)
+            if followed.settled:
+                followed.level_at = time.monotonic()
+            if followed.level_at is not None:
+                lag_seconds = round(time.monotonic() - followed.level_at)
+                self._metrics.put("jilog_peer_lag_seconds", lag_seconds, peer=followed.peer.name)
+
+    def _count(self, followed: Followed, report: SessionReport) -> None:
+        name, before, now = followed.peer.name, followed.counted, Counted.of(report)
+        followed.counted = now
+        add = self._metrics.add
+        add("jilog_sync_received_events_total", now.received - before.received, peer=name)
+        add("jilog_sync_sent_events_total", now.sent - before.sent, peer=name)
+        add("jilog_sync_wire_bytes_total", now.wire_in - before.wire_in, peer=name, direction="in")
+        add("jilog_sync_wire_bytes_total", now.wire_out - before.wire_out, peer=name, direction="out")
+
+    async def reload(self) -> None:
+        """Take in changes of the peers now."""
+        self._adopt(await asyncio.to_thread(self._peers))
+
+    async def sync_now(self, names: Sequence[str]) -> list[str]:
+        """Sync with some peers, or all, without waiting for their turn; give their names when it is done.
+
+        Raises:
+            InputError: a peer is not known.
+        """
+        await self.reload()
+        for name in names:
+            if name not in self._followed:
+                raise InputError(f"unknown peer {name[:80]!r}", hint="see: jilog peer list")
+        # With whom a session is open nothing has to be done: what is new went out when it came.
+        chosen = [self._followed[name] for name in names or self._followed]
+        done = [followed.synced for followed in chosen if not followed.settled]
+        for followed in chosen:
+            followed.wake.set()
+        await asyncio.gather(*(event.wait() for event in done))
+        return [followed.peer.name for followed in chosen]
+
+    def status(self) -> list[JsonValue]:
+        """Say of each peer whether a session is open, and how many turns in a row have failed."""
+        return [
+            {"peer": name, "connected": followed.settled, "failures": followed.failures}
+            for name, followed in sorted(self._followed.items())
+        ]
+
+
+def _ssh_settings(zones: Zones) -> SshSettings:
+    workspace = zones.workspace
+    return SshSettings(
+        key=workspace.home.key_path,
+        known_hosts=(workspace.home.known_hosts_path,),
+        connect_seconds=float(workspace.config.spool.timeout_seconds),
+    )
+
+
+class Endpoint:
+    """The own SSH endpoint; a peer that is removed is cut off at once."""
+
+    def __init__(self, zones: Zones, conversations: Conversations, claims: Claims, log: Logbook) -> None:
+        self._zones = zones
+        self._conversations = conversations
+        self._claims = claims
+        self._log = log
+        self._server: SpoolServer | None = None
+        self._known: dict[str, bytes] = {}
+
+    @property
+    def port(self) -> int | None:
+        """The port listened on, None without an endpoint."""
+        return self._server.port if self._server is not None else None
+
+    async def start(self, address: tuple[str, int]) -> None:
+        """Listen.
+
+        Raises:
+            PeerError: the address cannot be listened on.
+        """
+        workspace = self._zones.workspace
+        self._known = await asyncio.to_thread(self._keys)
+        replicas = replicas_of(self._zones.ledgers.values())
+        self._server = await SpoolServer.start(
+            workspace.home.key_path,
+            authorise=authoriser(workspace),
+            new_session=session_maker(workspace, replicas, self._zones.source, self._claims),
+            host=address[0],
+            port=address[1],
+            report=self._told,
+            watch=Watch(self._conversations.begin, self._conversations.heard),
+        )
+        self._log.info("endpoint listens", host=address[0], port=self._server.port)
+
+    async def watch(self) -> None:
+        """Cut off peers that are removed, until cancelled."""
+        stamp = self._stamp()
+        while True:
+            await asyncio.sleep(limits.PEERS_POLL_SECONDS)
+            if stamp != (stamp := self._stamp()):
+                await self.check()
+
+    async def check(self) -> None:
+        """Cut off whoever is not a peer any more."""
+        keys = await asyncio.to_thread(self._keys)
+        gone = self._known.items() - keys.items()
+        self._known = keys
+        for name, key in gone:
+            self._log.info("peer cut off", peer=name)
+            if self._server is not None and key not in keys.values():
+                self._server.cut(key)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Tell one state of the peers table from another, without reading it."""
+        try:
+            found = (self._zones.workspace.home.root / FILE_NAME).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    def _keys(self) -> dict[str, bytes]:
+        try:
+            return known_keys(self._zones.workspace)
+        except JilogError:
+            return {}  # nobody can log in while the table cannot be read, so nobody stays, either
+
+    async def stop(self) -> None:
+        """Close every connection; what was interrupted resumes at the next sync."""
+        if self._server is not None:
+            await self._server.stop()
+
+    def _told(self, peer: str, session: Session, failure: JilogError | None) -> None:
+        self._conversations.end(session)
+        report = session.report
+        fields: dict[str, JsonValue] = {
+            "peer": peer,
+            "received": report.events_received,
+            "sent": report.events_sent,
+        }
+        if failure is not None:
+            self._log.warning("served", **fields, reason=failure.message)
+        elif report.events_received or report.events_sent:
+            self._log.info("served", **fields)
+        else:
+            self._log.debug("served", **fields)

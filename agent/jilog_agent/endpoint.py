@@ -1,0 +1,40 @@
+"""The own SSH endpoint of this host: who may log in, and what each peer then sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from jilog_agent.replication import granted_zones, peer_of_key, peer_table, raw_key
+from jilog_agent.workspace import Workspace
+from jilog_spool.claims import Claims
+from jilog_spool.replica import Replica
+from jilog_spool.session import Session, SessionOptions
+
+
+def known_keys(workspace: Workspace) -> dict[str, bytes]:
+    """Give the raw public key of each peer that has one."""
+    table = peer_table(workspace.config, workspace.home, workspace.disk)
+    keys = {peer.name: raw_key(peer.host_key) for peer in table.peers()}
+    return {name: key for name, key in keys.items() if key}
+
+
+def authoriser(workspace: Workspace) -> Callable[[bytes], str | None]:
+    """Give the function that names the peer of a key; None refuses it.
+
+    The peers are read at every login: one that was added or removed counts at once.
+    """
+    return lambda key: peer_of_key(known_keys(workspace), key)
+
+
+def session_maker(
+    workspace: Workspace, replicas: Mapping[str, Replica], source: str, claims: Claims
+) -> Callable[[str], Session]:
+    """Give the function that starts a session over the zones that a peer was granted."""
+
+    def new_session(name: str) -> Session:
+        table = peer_table(workspace.config, workspace.home, workspace.disk)
+        zones = granted_zones(workspace.config, table.resolve(name))
+        granted = {zone: replica for zone, replica in replicas.items() if zone in zones}
+        return Session(granted, source=source, claims=claims, options=SessionOptions(live=True))
+
+    return new_session

@@ -1,0 +1,277 @@
+"""Why a peer has, or has not, what this host has: one reason for each peer, zone and writer. Pure.
+
+What is known comes in as facts: the last sync with the peer, what each writer's stream looks like here, and
+what both hosts held when they were last level. A reason names its next command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from jilog_ledger.event import JsonValue
+from jilog_ledger.identifiers import Writer
+from jilog_ledger.times import SECOND_NS
+from jilog_spool.causes import Cause
+
+CLOCK_SKEW_SECONDS = 300
+"""Events from so far in the future prove that the writer's clock, or ours, is wrong."""
+
+
+class Reason(Enum):
+    """Why things are as they are. The values are printed with ``--json``, so they stay."""
+
+    IN_SYNC = "in_sync"
+    BEHIND = "behind"
+    NEVER_SYNCED = "never_synced"
+    PAUSED = "paused"
+    PEER_OFF = "peer_off"
+    CONNECTION_REFUSED = "connection_refused"
+    NAME_UNKNOWN = "name_unknown"
+    HOST_KEY_UNKNOWN = "host_key_unknown"
+    KEY_CHANGED = "key_changed"
+    AUTH_FAILED = "auth_failed"
+    NO_COMMON_ALGORITHM = "no_common_algorithm"
+    COMMAND_MISSING = "command_missing"
+    VERSION_TOO_OLD = "version_too_old"
+    GARBAGE = "garbage"
+    CONNECTION_LOST = "connection_lost"
+    DISK_FULL = "disk_full"
+    READ_ONLY = "read_only"
+    DISK_ERROR = "disk_error"
+    PEER_DISK_FULL = "peer_disk_full"
+    PEER_READ_ONLY = "peer_read_only"
+    PEER_FAILED = "peer_failed"
+    DAMAGED = "damaged"
+    BUSY = "busy"
+    CONFIGURATION = "configuration"
+    ZONE_NOT_GRANTED = "zone_not_granted"
+    QUARANTINED = "quarantined"
+    FORK = "fork"
+    GAP = "gap"
+    REFUSED = "refused"
+    CLOCK_SKEW = "clock_skew"
+    UNKNOWN = "unknown"
+
+
+_WORDS: dict[Reason, tuple[str, str]] = {
+    Reason.IN_SYNC: ("both hosts hold the same", ""),
+    Reason.BEHIND: ("this host has more; it goes out with the next sync", "jilog spool sync {peer}"),
+    Reason.NEVER_SYNCED: ("never synced", "jilog spool sync {peer}"),
+    Reason.PAUSED: ("replication is paused", "jilog spool sync {peer}"),
+    Reason.PEER_OFF: ("the peer does not answer", "ping {address}"),
+    Reason.CONNECTION_REFUSED: ("nothing listens there", "on {peer}: jilog agent start"),
+    Reason.NAME_UNKNOWN: ("its host name cannot be resolved", "jilog peer add {peer} ADDRESS"),
+    Reason.HOST_KEY_UNKNOWN: ("its host key is not known here", "jilog peer trust {peer}"),
+    Reason.KEY_CHANGED: ("it shows another host key than the known one", "jilog peer trust {peer}"),
+    Reason.AUTH_FAILED: ("it does not accept this host's key", "jilog peer add --print {peer}"),
+    Reason.NO_COMMON_ALGORITHM: ("no algorithm or host key in common", "jilog peer trust {peer}"),
+    Reason.COMMAND_MISSING: (
+        "jilog is not installed there, or not on its PATH",
+        "ssh {address} jilog --version",
+    ),
+    Reason.VERSION_TOO_OLD: (
+        "no protocol version in common",
+        "on the older host: pip install --upgrade jilog",
+    ),
+    Reason.GARBAGE: (
+        "what it sends is no spool session",
+        "ssh {address} jilog spool serve --stdio </dev/null",
+    ),
+    Reason.CONNECTION_LOST: ("the connection was lost; the transfer goes on", "jilog spool sync {peer}"),
+    Reason.DISK_FULL: ("the disk of this host is full", "df -h {home}"),
+    Reason.READ_ONLY: ("the file system of this host is read-only", "mount | grep ' / '"),
+    Reason.DISK_ERROR: ("the disk of this host reports errors", "jilog verify"),
+    Reason.PEER_DISK_FULL: ("the disk of the peer is full", "on {peer}: df -h ~/.jilog"),
+    Reason.PEER_READ_ONLY: ("the file system of the peer is read-only", "on {peer}: mount"),
+    Reason.PEER_FAILED: ("the peer ended the session", "on {peer}: jilog status"),
+    Reason.DAMAGED: ("a segment of this host is damaged", "jilog verify"),
+    Reason.BUSY: ("another process holds the zone", "jilog agent status"),
+    Reason.CONFIGURATION: ("the configuration cannot be used", "jilog config show"),
+    Reason.ZONE_NOT_GRANTED: (
+        "the peer does not share this zone",
+        "on {peer}: jilog peer add … --zone {zone}",
+    ),
+    Reason.QUARANTINED: ("a damaged segment waits to be fetched again", "jilog spool sync {peer}"),
+    Reason.FORK: ("the writer has two histories; both are kept", "jilog spool status --json"),
+    Reason.GAP: ("segments are missing and this peer does not have them", "jilog spool sync"),
+    Reason.REFUSED: ("a segment was refused", "jilog verify"),
+    Reason.CLOCK_SKEW: ("its clock, or this host's, is wrong by more than five minutes", "date -u"),
+    Reason.UNKNOWN: ("the sync failed", "jilog spool sync {peer}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held of one writer: events and bytes of segments."""
+
+    events: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFacts:
+    """One writer's stream on this host. ``gap``: something above a hole is held."""
+
+    writer: Writer
+    held: Held
+    last_time_ns: int = 0
+    gap: bool = False
+    quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What the last session said of one writer: a fork, or a refusal with its reason."""
+
+    zone: str
+    writer: Writer
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFacts:
+    """One peer, as far as this host knows.
+
+    ``level`` is what both held when they were last level, at ``level_at_ns`` (0: never). ``cause`` and
+    ``detail`` tell why the last session failed; None when it did not. ``missing_bytes`` were offered and have
+    not arrived.
+    """
+
+    name: str
+    address: str
+    zones: tuple[str, ...]
+    synced: bool = False
+    connected: bool = False
+    paused: bool = False
+    cause: Cause | None = None
+    detail: str = ""
+    level_at_ns: int = 0
+    level: Mapping[tuple[str, Writer], Held] = field(default_factory=dict)
+    zones_not_shared: frozenset[str] = frozenset()
+    troubles: tuple[Trouble, ...] = ()
+    missing_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """This host: its streams by zone, and why it takes no events, if so."""
+
+    home: str
+    zones: Mapping[str, Sequence[WriterFacts]]
+    read_only: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why one peer stands as it does with one writer of one zone; without a writer, with all of them.
+
+    ``lag_events`` and ``lag_bytes`` are what this host has and the peer, as far as is known, has not;
+    ``lag_seconds`` is how long ago both were level. None stands for not known.
+    """
+
+    peer: str
+    zone: str
+    writer: Writer | None
+    reason: Reason
+    detail: str
+    next_step: str
+    lag_events: int | None = None
+    lag_bytes: int | None = None
+    lag_seconds: int | None = None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Give the documented JSON."""
+        return {
+            "zone": self.zone,
+            "source": self.writer.source if self.writer else None,
+            "epoch": self.writer.epoch if self.writer else None,
+            "reason": self.reason.value,
+            "detail": self.detail,
+            "next": self.next_step or None,
+            "lag_events": self.lag_events,
+            "lag_bytes": self.lag_bytes,
+            "lag_seconds": self.lag_seconds,
+        }
+
+
+def judge(peer: PeerFacts, host: HostFacts, now_ns: int) -> list[Verdict]:
+    """Give one verdict for each zone and writer; one for a zone that is as a whole in question."""
+    return [verdict for zone in peer.zones for verdict in _judge_zone(peer, host, zone, now_ns)]
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """Give the verdict that a one-line summary shows: one that is not in order, with the largest lag."""
+    if not verdicts:
+        return None
+    return max(verdicts, key=lambda item: (_SEVERITY[item.reason], item.lag_events or 0))
+
+
+_SEVERITY = dict.fromkeys(Reason, 2) | {Reason.BEHIND: 1, Reason.IN_SYNC: 0}
+
+
+def _judge_zone(peer: PeerFacts, host: HostFacts, zone: str, now_ns: int) -> Iterator[Verdict]:
+    writers = host.zones.get(zone, ())
+    whole = _whole_zone(peer, host, zone)
+    if whole is not None and not writers:
+        yield _verdict(peer, host, zone, None, why=whole)
+    for facts in writers:
+        why = whole or _writer_reason(peer, zone, facts, now_ns)
+        yield _with_lag(_verdict(peer, host, zone, facts.writer, why=why), peer, facts, now_ns)
+
+
+def _whole_zone(peer: PeerFacts, host: HostFacts, zone: str) -> tuple[Reason, str] | None:
+    """Give the reason that concerns the whole zone, if there is one; the nearest to this host comes first."""
+    if peer.paused:
+        return Reason.PAUSED, ""
+    if host.read_only is not None:
+        return Reason.DISK_FULL, host.read_only
+    if not peer.synced and peer.cause is None:
+        return Reason.NEVER_SYNCED, ""
+    if peer.cause is not None and not peer.connected:
+        return Reason(peer.cause.value), peer.detail
+    if zone in peer.zones_not_shared:
+        return Reason.ZONE_NOT_GRANTED, ""
+    return None
+
+
+def _writer_reason(peer: PeerFacts, zone: str, facts: WriterFacts, now_ns: int) -> tuple[Reason, str]:
+    for trouble in peer.troubles:
+        if (trouble.zone, trouble.writer) == (zone, facts.writer):
+            return trouble.reason, trouble.detail
+    if facts.quarantined:
+        return Reason.QUARANTINED, ""
+    if facts.gap:
+        return Reason.GAP, ""
+    ahead_seconds = (facts.last_time_ns - now_ns) // SECOND_NS
+    if ahead_seconds > CLOCK_SKEW_SECONDS:
+        return (
+            Reason.CLOCK_SKEW,
+            f"the newest event of {facts.writer.source} is {ahead_seconds} s in the future",
+        )
+    if peer.connected or facts.held == peer.level.get((zone, facts.writer)):
+        return Reason.IN_SYNC, ""
+    return Reason.BEHIND, ""
+
+
+def _verdict(
+    peer: PeerFacts, host: HostFacts, zone: str, writer: Writer | None, *, why: tuple[Reason, str]
+) -> Verdict:
+    reason, detail = why
+    words, step = _WORDS[reason]
+    next_step = step.format(peer=peer.name, address=peer.address, zone=zone, home=host.home)
+    return Verdict(peer.name, zone, writer, reason, detail or words, next_step)
+
+
+def _with_lag(verdict: Verdict, peer: PeerFacts, facts: WriterFacts, now_ns: int) -> Verdict:
+    if peer.connected and verdict.reason is Reason.IN_SYNC:
+        return replace(verdict, lag_events=0, lag_bytes=0, lag_seconds=0)
+    seconds = (now_ns - peer.level_at_ns) // SECOND_NS if peer.level_at_ns else None
+    level = peer.level.get((verdict.zone, facts.writer))
+    if not peer.level_at_ns:
+        return verdict
+    events = facts.held.events - (level.events if level else 0)
+    size = facts.held.bytes - (level.bytes if level else 0)
+    return replace(verdict, lag_events=max(0, events), lag_bytes=max(0, size), lag_seconds=seconds)
