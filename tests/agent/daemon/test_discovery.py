@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,7 +21,7 @@ from support.agent_hosts import free_port, introduce, new_host, public_key
 from support.agent_process import ask, running, wait_for
 from support.jilog_cli import Host
 
-KEY, OTHER = b"k" * 32, b"o" * 32
+KEY, OTHER = b"k" + os.urandom(31), b"o" + os.urandom(31)  # other runs on this machine announce theirs
 LOOPBACK = ("127.0.0.1",)
 DEADLINE_SECONDS = 30
 
@@ -175,10 +176,9 @@ def test_an_agent_finds_a_peer_that_is_no_longer_where_it_was(tmp_path: Path) ->
 
 
 def scanned(host: Host, key: str) -> dict[str, object]:
-    """The line of the host with `key` (a public key file's text): the hosts of other tests on this machine may have the same names."""
+    """The line of the host with `key`: the hosts of other tests on this machine may have the same name."""
     hosts = host.json("peer", "scan", "--seconds", "3")["hosts"]
     assert isinstance(hosts, list)
-    (found,) = [
-        item for item in hosts if isinstance(item, dict) and item["public_key"] == " ".join(key.split()[:2])
-    ]
+    own = " ".join(key.split()[:2])
+    (found,) = [item for item in hosts if isinstance(item, dict) and item["public_key"] == own]
     return dict(found)
