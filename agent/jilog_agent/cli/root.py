@@ -31,6 +31,9 @@ TABLE = {
     "peer": Entry(f"{_COMMANDS}.peer:group", "Say which hosts to replicate with."),
     "agent": Entry(f"{_COMMANDS}.agent:group", "Run in the background: record, replicate, review."),
     "status": Entry(f"{_COMMANDS}.status:command", "Show the state of every zone on one screen."),
+    "doctor": Entry(
+        f"{_COMMANDS}.doctor:command", "Find what is wrong with this host's set-up, and its cure."
+    ),
     "verify": Entry(f"{_COMMANDS}.verify:command", "Check every segment against its checksums and hashes."),
     "rebuild": Entry(f"{_COMMANDS}.rebuild:command", "Make the projections anew from the segments."),
     "segment": Entry(f"{_COMMANDS}.segment:group", "Look into a segment file."),
