@@ -9,7 +9,6 @@ from jilog_agent.reasons import Held, HostFacts, PeerFacts, Reason, Trouble, Ver
 from jilog_agent.replication import SyncHistory, SyncRecord, granted_zones, peer_table
 from jilog_agent.workspace import Workspace
 from jilog_ledger.identifiers import Writer
-from jilog_ledger.layout import ZoneLayout
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import parse_rfc3339
 from jilog_spool.causes import Cause
@@ -25,7 +24,7 @@ def verdicts_by_peer(
     agent = _agent_status(workspace)
     host = HostFacts(
         str(workspace.home.root),
-        {ledger.zone: zone_facts(ledger, workspace) for ledger in ledgers},
+        {ledger.zone: zone_facts(ledger) for ledger in ledgers},
         agent.read_only,
     )
     return {
@@ -68,11 +67,11 @@ def _agent_status(workspace: Workspace) -> _AgentStatus:
         return _AgentStatus()
 
 
-def zone_facts(ledger: ZoneLedger, workspace: Workspace) -> list[WriterFacts]:
+def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:
     """Look at the streams of a zone that may travel."""
     store = ledger.shared
     entries = {entry.writer: entry for entry in store.frontier().entries}
-    quarantined = _quarantined_writers(store.layout, workspace)
+    quarantined = {writer for writer, _ in store.quarantined()}
     facts = []
     for writer in sorted({*store.writers(), *quarantined}):
         segments = store.segments(writer)
@@ -89,12 +88,6 @@ def zone_facts(ledger: ZoneLedger, workspace: Workspace) -> list[WriterFacts]:
             )
         )
     return facts
-
-
-def _quarantined_writers(layout: ZoneLayout, workspace: Workspace) -> set[Writer]:
-    names = workspace.disk.list_directory(layout.quarantine)
-    parts = [name.rsplit(".", 4) for name in names if name.endswith(".seg")]
-    return {Writer(part[0], part[1]) for part in parts if len(part) == 5}
 
 
 def peer_facts(

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from jilog_ledger.identifiers import Writer
 
 _SEGMENT_NAME = re.compile(r"([0-9]{8,})\.seg\Z")
+_QUARANTINED_NAME = re.compile(r"(.+)\.([0-9a-f]{16})\.([0-9]{8,})\.[0-9]+\.seg\Z")
 _PART_NAME = re.compile(r"(.+)\.([0-9a-f]{16})\.([0-9]{8,})\.([0-9]+)\.part\Z")
 
 
@@ -69,6 +70,12 @@ def segment_number(name: str) -> int | None:
     """Read the number from a segment's file name; None for any other name."""
     match = _SEGMENT_NAME.match(name)
     return int(match[1]) if match else None
+
+
+def parse_quarantined_name(name: str) -> tuple[Writer, int] | None:
+    """Read the writer and the segment number from the name of a file in quarantine; None for any other."""
+    match = _QUARANTINED_NAME.match(name)
+    return (Writer(match[1], match[2]), int(match[3])) if match else None
 
 
 class PartName(NamedTuple):

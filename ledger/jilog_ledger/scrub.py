@@ -1,8 +1,9 @@
-"""Reading sealed segments again, a little at a time: bits rot in files that nobody opens.
+"""Reading segments again, a little at a time: bits rot in files that nobody opens.
 
 A scrub walks all sealed segments of a store in one fixed order and compares each with the hash recorded when
-it was sealed. Its position is a value that the caller keeps, so it goes on after a restart where it stopped;
-when the segment at the position is gone, the next one in the order follows.
+it was sealed; at the end it reads the active ones again, which are at most one for each writer. Its position
+is a value that the caller keeps, so it goes on after a restart where it stopped; when the segment at the
+position is gone, the next one in the order follows.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def scrub(store: ZoneStore, cursor: ScrubCursor, bytes_max: int) -> ScrubStep:
         step.segments += 1
         step.bytes_read += info.length
         step.cursor = ScrubCursor(info.writer, info.number)
+    for writer in store.writers():
+        step.findings += store.recheck_active(writer)
     step.cursor = ScrubCursor()
     step.complete = True
     return step

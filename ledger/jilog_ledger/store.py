@@ -25,7 +25,7 @@ from jilog_ledger.frontier import Frontier
 from jilog_ledger.head import SignedHead
 from jilog_ledger.identifiers import Writer, check_name, new_epoch
 from jilog_ledger.keys import SigningKey
-from jilog_ledger.layout import ZoneLayout
+from jilog_ledger.layout import ZoneLayout, parse_quarantined_name
 from jilog_ledger.manifest import SegmentInfo
 from jilog_ledger.receive import Ingested, Receiver
 from jilog_ledger.segment import decode_header, read_block, read_frames
@@ -130,6 +130,21 @@ class ZoneStore:
     def findings(self) -> list[Finding]:
         """What recovery and verification found since the store was opened."""
         return list(self._catalog.findings)
+
+    def quarantined(self) -> set[tuple[Writer, int]]:
+        """Name the segments of which a damaged copy lies in quarantine, mended since or not."""
+        names = self._catalog.disk.list_directory(self.layout.quarantine)
+        return {found for name in names if (found := parse_quarantined_name(name)) is not None}
+
+    def recheck_active(self, writer: Writer) -> list[Finding]:
+        """Read a writer's active segment again from the disk; a damaged one goes to quarantine."""
+        with self._exclusive():
+            before = len(self._catalog.findings)
+            stream = self._catalog.streams.get(writer)
+            if stream is not None:
+                stream.forget()
+                self._appender.active_of(stream)
+            return self._catalog.findings[before:]
 
     def append(self, drafts: Sequence[EventDraft]) -> list[Event]:
         """Append events durably; see :meth:`Appender.append` for its promises and errors."""

@@ -82,6 +82,12 @@ class Pump:
                 self._session.notice(zone)
         self._wake.set()
 
+    async def compare_soon(self) -> None:
+        """Compare roots with the next tick, as after something of this host went to quarantine."""
+        async with self._turn:
+            self._session.compare_soon()
+        self._wake.set()
+
     async def leave(self) -> None:
         """End a session that stayed open; :meth:`run` then returns."""
         async with self._turn:

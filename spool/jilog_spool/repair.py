@@ -32,8 +32,15 @@ class Lost(NamedTuple):
 class Verifiable(Replica, Protocol):
     """A zone store: a replica that can read itself again."""
 
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What recovery and verification found since the store was opened."""
+
     def verify(self, *, repair: bool = True) -> VerifyReport:
         """Read everything; what is damaged goes to quarantine."""
+
+    def quarantined(self) -> set[tuple[Writer, int]]:
+        """Name the segments of which a damaged copy was put away, now or long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,11 @@ class Repair:
         lost: set[Lost] = set()
         for zone, store in stores.items():
             before = _numbers(store)
-            found = store.verify().findings
+            store.verify()
+            # What opening the store had found before counts as well.
+            found = store.findings
             findings += found
+            lost |= {Lost(zone, *key) for key in store.quarantined()}
             lost |= {Lost(zone, writer, number) for writer, number in before - _numbers(store)}
             lost |= {Lost(zone, finding.writer, finding.number) for finding in found if finding.number}
         lost |= set(gaps(stores))

@@ -14,7 +14,7 @@ from jilog_spool.claims import Claims
 from jilog_spool.peers import Peer
 from jilog_spool.replica import Replica
 from jilog_spool.report import SessionReport
-from jilog_spool.session import Event, Session
+from jilog_spool.session import Event, Session, SessionOptions
 
 
 class Transport(Protocol):
@@ -39,8 +39,8 @@ class PeerResult:
         return self.error is None and self.report.clean
 
 
-OnEvent = Callable[[Peer, Event], None]
-"""Told what happens, from the event loop's thread."""
+OnEvent = Callable[[Peer, Session, Event], None]
+"""Told what happens, from the event loop's thread, while the session rests."""
 
 
 async def sync_peers(
@@ -50,6 +50,7 @@ async def sync_peers(
     *,
     source: str,
     on_event: OnEvent | None = None,
+    options: SessionOptions | None = None,
     parallel: int = limits.PEERS_PARALLEL,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[PeerResult]:
@@ -58,6 +59,7 @@ async def sync_peers(
     ``source`` is this host's name. Segments that several peers have are fetched from one of them.
     """
     claims = Claims()
+    tell = on_event or (lambda *_: None)
     slots = asyncio.Semaphore(parallel)
 
     async def sync_one(peer: Peer) -> PeerResult:
@@ -68,12 +70,11 @@ async def sync_peers(
 
     async def sync_with(peer: Peer) -> tuple[SessionReport, JilogError | None]:
         report = SessionReport()
-        tell = (lambda event: on_event(peer, event)) if on_event else (lambda _event: None)
         try:
             shared = _shared(peer, replicas)
-            session = await asyncio.to_thread(Session, shared, source=source, claims=claims)
+            session = await asyncio.to_thread(Session, shared, source=source, claims=claims, options=options)
             report = session.report
-            await transport.run(peer, session, tell)
+            await transport.run(peer, session, lambda event: tell(peer, session, event))
         except JilogError as exc:
             return report, exc
         return report, None

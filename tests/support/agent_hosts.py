@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from support.jilog_cli import Host
@@ -48,3 +49,35 @@ def serving(host: Host, port: int) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0
+
+
+def mesh(tmp_path: Path, names: Sequence[str]) -> list[Host]:
+    """Make hosts that listen, each a peer of every other."""
+    ports = {name: free_port() for name in names}
+    hosts = {name: new_host(tmp_path, name, listen=port) for name, port in ports.items()}
+    for name, other in itertools.permutations(names, 2):
+        befriend(hosts[name], hosts[other], ports[other])
+    return list(hosts.values())
+
+
+def befriend(host: Host, other: Host, port: int) -> None:
+    """Make one host known to another by its folder's name, with its key and its port."""
+    key, name = public_key(other), other.root.name
+    done = host.run("peer", "add", name, "127.0.0.1", "--port", str(port), "--host-key", key)
+    assert done.returncode == 0, done.stderr
+
+
+def connect_all(hosts: Sequence[Host]) -> None:
+    """Bring hosts of a mesh to the same state without their agents: the first one gathers, then tells all."""
+    first, *others = hosts
+    with ExitStack() as stack:
+        for other in others:
+            stack.enter_context(serving(other, listen_port(other)))
+        for _ in range(2):
+            done = first.run("spool", "sync")
+            assert done.returncode == 0, done.stderr
+
+
+def listen_port(host: Host) -> int:
+    """Give the port on which a host made by :func:`new_host` is to listen."""
+    return int(host.config.read_text().rpartition("127.0.0.1:")[2].split('"')[0])

@@ -12,23 +12,18 @@ import click
 
 from jilog_agent.cli.failure import note, report
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
-from jilog_agent.cli.options import json_option, zone_option
+from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line, print_table
-from jilog_agent.cli.progress import ProgressLine
-from jilog_agent.cli.session import open_workspace, recording_identity
+from jilog_agent.cli.session import open_workspace
 from jilog_agent.workspace import Workspace
-from jilog_ledger.errors import FindingsError, InputError, JilogError
+from jilog_ledger.errors import InputError, JilogError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.times import now_ns
 
 if TYPE_CHECKING:
     from jilog_agent.reasons import Verdict
     from jilog_agent.replication import SyncRecord
-    from jilog_spool.peers import Peer
-    from jilog_spool.replica import Replica
-    from jilog_spool.report import ForkFound
-    from jilog_spool.session import Event, Session
-    from jilog_spool.sync import PeerResult
+    from jilog_spool.session import Session
 
 _THIS = "jilog_agent.cli.spool"
 
@@ -37,170 +32,20 @@ group = LazyGroup(
     help="Replicate with other hosts.",
     examples=("jilog spool sync", "jilog spool sync desktop --json", "jilog spool status"),
     table={
-        "sync": Entry(f"{_THIS}:sync", "Exchange what each side lacks with peers, over SSH."),
+        "sync": Entry(
+            "jilog_agent.cli.spool_sync:sync", "Exchange what each side lacks with peers, over SSH."
+        ),
         "status": Entry(f"{_THIS}:status", "Show the last sync with each peer, and why it failed."),
+        "verify": Entry("jilog_agent.cli.verify:command", "Read every segment again, as `jilog verify`."),
+        "repair": Entry(
+            "jilog_agent.cli.spool_repair:repair", "Fetch again from peers what was damaged or is missing."
+        ),
+        "forks": Entry(
+            "jilog_agent.cli.spool_forks:forks", "List writers with two histories; write or check the proof."
+        ),
         "serve": Entry(f"{_THIS}:serve", "Be the far end: for one session, or as an SSH endpoint."),
     },
 )
-
-
-@click.command("sync", cls=JilogCommand, examples=("jilog spool sync", "jilog spool sync desktop nas --json"))
-@click.argument("peers", nargs=-1, metavar="[PEER]...")
-@zone_option
-@json_option
-def sync(*, peers: tuple[str, ...], zone: str | None, as_json: bool) -> None:
-    """Exchange events with the named peers, or with all known ones, in both directions.
-
-    A peer is one that `jilog peer add` or the config knows, or a host of ~/.ssh/config. What was interrupted
-    goes on where it stopped. Exit status 3 when some peers failed, the error's own when all did.
-    """
-    workspace = open_workspace()
-    from jilog_agent.replication import (
-        SyncHistory,
-        chosen_peers,
-        held_by_zone,
-        peer_table,
-        replicas_of,
-        with_granted_zones,
-    )
-
-    config = workspace.config
-    table = peer_table(config, workspace.home, workspace.disk)
-    chosen = with_granted_zones(config, chosen_peers(peers, table, config.spool.ssh_hosts))
-    if zone is not None:
-        config.zone(zone)
-        chosen = _only_zone(chosen, zone)
-    identity = recording_identity(workspace)
-    with workspace.zones(None, identity) as ledgers, ProgressLine() as progress:
-        results = _run_sync(workspace, chosen, replicas_of(ledgers), identity.source, progress)
-        SyncHistory(workspace.home, workspace.disk).add(results, now_ns(), held_by_zone(ledgers))
-    if as_json:
-        print_json({"source": identity.source, "peers": [_result_document(result) for result in results]})
-    else:
-        _print_results(results)
-    _raise_failures(results)
-
-
-def _only_zone(peers: Sequence[Peer], zone: str) -> list[Peer]:
-    from dataclasses import replace
-
-    granted = [replace(peer, zones=(zone,)) for peer in peers if zone in peer.zones]
-    if not granted:
-        raise InputError(f"zone {zone} is not shared with these peers", hint="see: jilog config show")
-    return granted
-
-
-def _run_sync(
-    workspace: Workspace,
-    peers: Sequence[Peer],
-    replicas: Mapping[str, Replica],
-    source: str,
-    progress: ProgressLine,
-) -> list[PeerResult]:
-    from jilog_spool.session import Progress
-    from jilog_spool.ssh import SshSettings, SshTransport
-    from jilog_spool.sync import sync_peers
-
-    moved: dict[str, Progress] = {}
-
-    def on_event(peer: Peer, event: Event) -> None:
-        if isinstance(event, Progress):
-            moved[peer.name] = event
-            received = sum(item.received for item in moved.values())
-            progress.bytes("receiving", received, sum(item.expected for item in moved.values()))
-
-    home = workspace.home
-    settings = SshSettings(
-        key=home.key_path,
-        known_hosts=(home.known_hosts_path,),
-        connect_seconds=float(workspace.config.spool.timeout_seconds),
-    )
-    transport = SshTransport(settings)
-    return asyncio.run(sync_peers(peers, replicas, transport, source=source, on_event=on_event))
-
-
-def _result_document(result: PeerResult) -> JsonValue:
-    report_ = result.report
-    return {
-        "peer": result.peer.name,
-        "ok": result.ok,
-        "error": result.error.message if result.error else None,
-        "hint": result.error.hint if result.error else None,
-        "zones_equal": [*sorted(report_.zones_equal)],
-        "zones_differing": [*sorted(report_.zones_differing)],
-        "zones_not_shared": [*sorted(report_.zones_not_shared)],
-        "events_received": report_.events_received,
-        "events_sent": report_.events_sent,
-        "segments_received": report_.segments_received,
-        "segments_sent": report_.segments_sent,
-        "bytes_received": report_.bytes_received,
-        "bytes_sent": report_.bytes_sent,
-        "wire_bytes_in": report_.wire_bytes_in,
-        "wire_bytes_out": report_.wire_bytes_out,
-        "round_trips": report_.round_trips,
-        "refused": [
-            {
-                "zone": item.zone,
-                "source": item.writer.source,
-                "epoch": item.writer.epoch,
-                "segment": item.number,
-                "reason": item.reason,
-                "by_peer": item.by_peer,
-            }
-            for item in report_.refused
-        ],
-        "forks": [_fork_document(fork) for fork in report_.forks],
-        "duration_seconds": round(result.seconds, 3),
-    }
-
-
-def _fork_document(fork: ForkFound) -> JsonValue:
-    writer = fork.writer
-    return {"zone": fork.zone, "source": writer.source, "epoch": writer.epoch, "segment": fork.number}
-
-
-def _print_results(results: Sequence[PeerResult]) -> None:
-    rows = [
-        (
-            result.peer.name,
-            _state_text(result),
-            f"{result.report.events_received} events",
-            f"{result.report.events_sent} events",
-            format_bytes(result.report.wire_bytes_in + result.report.wire_bytes_out),
-            f"{result.seconds:.1f} s",
-        )
-        for result in results
-    ]
-    print_table(("PEER", "STATE", "RECEIVED", "SENT", "ON THE WIRE", "TIME"), rows)
-
-
-def _state_text(result: PeerResult) -> str:
-    if result.error is not None:
-        return "failed"
-    if result.report.forks:
-        return "fork"
-    return "partly" if result.report.refused_count else "in sync"
-
-
-def _raise_failures(results: Sequence[PeerResult]) -> None:
-    failed = [result.error for result in results if result.error is not None]
-    if len(results) == 1 and failed:
-        raise failed[0]
-    for error in failed:
-        report(error)
-    for result in results:
-        for item in result.report.refused:
-            who = "the peer" if item.by_peer else "this host"
-            note(f"{who} refused {item.writer} segment {item.number} of zone {item.zone}: {item.reason}")
-        for fork in result.report.forks:
-            note(f"writer {fork.writer} of zone {fork.zone} has two histories; both are kept")
-    unclean = sum(not result.ok for result in results)
-    if failed and len(failed) == len(results):
-        raise type(failed[0])(f"none of {len(results)} peers could be synced", hint="see: jilog spool status")
-    if unclean:
-        raise FindingsError(
-            f"{unclean} of {len(results)} peers are not in sync", hint="see: jilog spool status"
-        )
 
 
 @click.command("status", cls=JilogCommand, examples=("jilog spool status", "jilog spool status --json"))

@@ -8,24 +8,36 @@ from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line
 from jilog_agent.cli.session import open_workspace
+from jilog_agent.client import tell_agent
 from jilog_ledger.catalog import Finding
-from jilog_ledger.errors import FindingsError
+from jilog_ledger.errors import FindingsError, InputError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.ledger import ZoneLedger
 
 
 @click.command(
-    "verify", cls=JilogCommand, examples=("jilog verify", "jilog verify --zone ops --dry-run --json")
+    "verify",
+    cls=JilogCommand,
+    examples=("jilog verify", "jilog verify --repair", "jilog verify --zone ops --dry-run --json"),
 )
+@click.option("--repair", is_flag=True, help="Then fetch what is damaged or missing from peers.")
 @click.option("--dry-run", is_flag=True, help="Only look: leave damaged segments where they are.")
 @zone_option
 @json_option
-def command(*, dry_run: bool, zone: str | None, as_json: bool) -> None:
+def command(*, repair: bool, dry_run: bool, zone: str | None, as_json: bool) -> None:
     """Read every segment and compare it with its checksums, hashes, chain and signature.
 
     A damaged segment goes to quarantine with its reason; the rest of the zone goes on, and a peer that holds
-    the segment sends it again at the next sync. Exit status 3 when anything was found.
+    the segment sends it again at the next sync. With --repair they are asked at once, as `jilog spool repair`
+    does. Exit status 3 when anything was found, with --repair only when something is still missing.
     """
+    if repair:
+        if dry_run:
+            raise InputError("--repair and --dry-run exclude each other", hint="see: jilog verify --help")
+        from jilog_agent.cli.spool_repair import repair_zones
+
+        repair_zones((), zone, as_json=as_json)
+        return
     workspace = open_workspace()
     identity = workspace.identity()
     with workspace.zones(zone, identity, tell_later=False) as ledgers:
@@ -36,10 +48,13 @@ def command(*, dry_run: bool, zone: str | None, as_json: bool) -> None:
         for report in reports:
             _print_report(report)
     found = sum(len(report["findings"]) for report in reports if isinstance(report["findings"], list))
+    if found and not dry_run:
+        # A running agent has it fetched again at once.
+        tell_agent(workspace.home, "compare")
     if found:
         raise FindingsError(
             f"{found} finding(s)",
-            hint="run: jilog verify" if dry_run else "fetch the segments again from a peer: jilog spool sync",
+            hint="run: jilog verify --repair",
         )
 
 

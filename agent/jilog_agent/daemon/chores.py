@@ -33,7 +33,7 @@ class Chores:
     """The periodic work, one slice of time after the other.
 
     ``free_bytes`` and ``clock`` (Unix nanoseconds) are passed in so that a full disk and a night can be made
-    up.
+    up. ``lost`` is called, in the scrub's thread, when damaged segments went to quarantine.
     """
 
     zones: Zones
@@ -41,6 +41,7 @@ class Chores:
     metrics: Metrics
     free_bytes: Callable[[], int]
     clock: Callable[[], int] = now_ns
+    lost: Callable[[], None] = lambda: None
     state: AgentState = field(default_factory=AgentState)
     reviewing: asyncio.subprocess.Process | None = None
     _budget: Budget = field(default_factory=lambda: Budget(0))
@@ -119,6 +120,8 @@ class Chores:
             self.metrics.add("jilog_scrub_damaged_total", len(step.findings))
             for finding in step.findings:
                 self.log.error("damaged segment", zone=name, finding=str(finding))
+            if step.findings:
+                self.lost()
             if step.segments or step.complete:
                 self._keep_position(name, position, step.cursor, complete=step.complete)
 

@@ -34,6 +34,11 @@ class Conversations:
         if found is not None:
             found[1].cancel()
 
+    async def compare(self) -> None:
+        """Compare roots in every warm session now: what this host lost is offered to it again."""
+        for pump, _ in list(self._open.values()):
+            await pump.compare_soon()
+
     async def leave(self) -> None:
         """End every warm session in good order; what is not acknowledged goes with the next one."""
         for pump, _ in list(self._open.values()):

@@ -25,6 +25,7 @@ from jilog_agent.replication import (
     with_granted_zones,
 )
 from jilog_agent.sightings import Announced, located
+from jilog_agent.syncing import ssh_settings
 from jilog_ledger.errors import InputError, JilogError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.times import now_ns
@@ -32,7 +33,7 @@ from jilog_spool.claims import Claims
 from jilog_spool.peers import FILE_NAME, Peer
 from jilog_spool.report import SessionReport
 from jilog_spool.session import Event, Session, SessionOptions, Settled
-from jilog_spool.ssh import SshSettings, SshTransport
+from jilog_spool.ssh import SshTransport
 from jilog_spool.ssh_server import SpoolServer, Watch
 from jilog_spool.sync import PeerResult, Transport
 
@@ -105,7 +106,7 @@ class Replicator:
         self._followed: dict[str, Followed] = {}
         self._complained = ""
         self.claims = Claims()
-        self._transport = transport or SshTransport(_ssh_settings(zones), conversations.begin)
+        self._transport = transport or SshTransport(ssh_settings(zones.workspace), conversations.begin)
 
     async def run(self) -> None:
         """Follow the peers until cancelled."""
@@ -272,6 +273,13 @@ class Replicator:
         """Take in changes of the peers now."""
         self._adopt(await asyncio.to_thread(self._peers))
 
+    async def compare(self) -> None:
+        """Look at once, with every peer, for what this host lacks, as after damage was found."""
+        await self._conversations.compare()
+        for followed in self._followed.values():
+            if not followed.settled:
+                followed.wake.set()
+
     async def sync_now(self, names: Sequence[str]) -> list[str]:
         """Sync with some peers, or all, without waiting for their turn; give their names when it is done.
 
@@ -296,15 +304,6 @@ class Replicator:
             {"peer": name, "connected": followed.settled, "failures": followed.failures}
             for name, followed in sorted(self._followed.items())
         ]
-
-
-def _ssh_settings(zones: Zones) -> SshSettings:
-    workspace = zones.workspace
-    return SshSettings(
-        key=workspace.home.key_path,
-        known_hosts=(workspace.home.known_hosts_path,),
-        connect_seconds=float(workspace.config.spool.timeout_seconds),
-    )
 
 
 class Endpoint:

@@ -96,7 +96,7 @@ class _Agent:
         self._endpoint = Endpoint(zones, self._conversations, self._replicator.claims, self._log)
         self._growth = growth
         free = free_bytes_of(setup.workspace.home.root)
-        self._chores = Chores(zones, self._log, self._metrics, free)
+        self._chores = Chores(zones, self._log, self._metrics, free, lost=self._heal_soon())
         await asyncio.to_thread(self._chores.watch_disk)
         services = Services(zones, self._live_methods(), growth, self._log, self._metrics)
         self._server = SocketServer(socket_path(setup.workspace.home), services)
@@ -110,6 +110,16 @@ class _Agent:
             await self._server.drain(0)
             services.writers.shutdown(wait=False, cancel_futures=True)
             services.readers.shutdown(wait=False, cancel_futures=True)
+
+    def _heal_soon(self) -> Callable[[], None]:
+        """Give the function by which the scrub's thread says that something has to be fetched again."""
+        loop = asyncio.get_running_loop()
+
+        def heal() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                asyncio.run_coroutine_threadsafe(self._replicator.compare(), loop)
+
+        return heal
 
     async def _live(self) -> int:
         loop = asyncio.get_running_loop()
@@ -185,6 +195,7 @@ class _Agent:
             "metrics": self._metrics_text,
             "sync": self._sync,
             "reload": self._reload,
+            "compare": self._compare,
         }
 
     async def _ping(self, _params: msgspec.Raw) -> JsonValue:
@@ -199,6 +210,10 @@ class _Agent:
     async def _sync(self, params: msgspec.Raw) -> JsonValue:
         asked = parse_params("sync", params, _Params)
         return {"peers": [*await self._replicator.sync_now(asked.peers)]}
+
+    async def _compare(self, _params: msgspec.Raw) -> JsonValue:
+        await self._replicator.compare()
+        return {"comparing": True}
 
     async def _reload(self, _params: msgspec.Raw) -> JsonValue:
         await self._endpoint.check()
