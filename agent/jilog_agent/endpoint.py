@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from jilog_agent.replication import granted_zones, peer_of_key, peer_table, raw_key
+from jilog_agent.replication import granted_zones, peer_table, raw_key
 from jilog_agent.workspace import Workspace
 from jilog_spool.claims import Claims
 from jilog_spool.replica import Replica
 from jilog_spool.session import Session, SessionOptions
 
 
-def known_keys(workspace: Workspace) -> dict[str, bytes]:
-    """Give the raw public key of each peer that has one."""
-    table = peer_table(workspace.config, workspace.home, workspace.disk)
-    keys = {peer.name: raw_key(peer.host_key) for peer in table.peers()}
-    return {name: key for name, key in keys.items() if key}
+def known_keys(workspace: Workspace) -> dict[bytes, str]:
+    """Name the peer of each raw public key that may log in; a peer that is to change its key has two."""
+    known: dict[bytes, str] = {}
+    for peer in peer_table(workspace.config, workspace.home, workspace.disk).peers():
+        for line in peer.host_keys:
+            if key := raw_key(line):
+                known.setdefault(key, peer.name)
+    return known
 
 
 def authoriser(workspace: Workspace) -> Callable[[bytes], str | None]:
@@ -23,7 +26,7 @@ def authoriser(workspace: Workspace) -> Callable[[bytes], str | None]:
 
     The peers are read at every login: one that was added or removed counts at once.
     """
-    return lambda key: peer_of_key(known_keys(workspace), key)
+    return lambda key: known_keys(workspace).get(key)
 
 
 def session_maker(

@@ -4,6 +4,7 @@
 
     lock                      held while the home is being made
     identity/id_ed25519       the host's key, mode 0600: signs segments, and is its SSH identity
+    identity/id_ed25519.next  the key that is to follow it, between `identity prepare` and `identity renew`
     identity/id_ed25519.pub   the same key's public line, for authorized_keys
     identity/identity.json    the source name that this host writes under
     zones/<id>/               one ledger each, unless the config puts it elsewhere
@@ -44,6 +45,11 @@ class Home:
     def key_path(self) -> Path:
         """The private key, in OpenSSH's format."""
         return self.identity_dir / "id_ed25519"
+
+    @property
+    def next_key_path(self) -> Path:
+        """The private key that is to replace the current one, once every peer knows it."""
+        return self.identity_dir / "id_ed25519.next"
 
     @property
     def public_key_path(self) -> Path:

@@ -228,14 +228,6 @@ def _troubles(report: SessionReport) -> list[TroubleRecord]:
     return forks + refused
 
 
-def peer_of_key(peers: Mapping[str, bytes], key: bytes) -> str | None:
-    """Name the peer with this raw public key."""
-    for name, known in peers.items():
-        if known == key:
-            return name
-    return None
-
-
 def raw_key(line: str) -> bytes:
     """Give the 32 bytes of an OpenSSH Ed25519 public key, nothing for any other key (RFC 8709, section 4)."""
     import base64

@@ -13,7 +13,7 @@ import msgspec
 
 from jilog_ledger import limits
 from jilog_ledger.catalog import Catalog
-from jilog_ledger.errors import InputError, JilogError, StorageError, SyncFailed
+from jilog_ledger.errors import BusyError, InputError, JilogError, StorageError, SyncFailed
 from jilog_ledger.event import Event, EventDraft, StoredEvent, encode_events
 from jilog_ledger.head import Head, SignedHead
 from jilog_ledger.identifiers import EPOCH_PATTERN, Writer
@@ -110,18 +110,34 @@ class Appender:
 
     def _recorded_writer(self) -> Writer | None:
         """Read writer.json; None when it is missing, damaged, or of another source or key."""
-        path = self._catalog.layout.writer_file
-        if not self._catalog.disk.size(path):
-            return None
-        try:
-            note = msgspec.json.decode(self._catalog.disk.read(path), type=dict[str, str])
-        except msgspec.DecodeError:
-            return None
+        note = self._writer_note()
         same_key = note.get("public_key") == self._key.public_key.hex()
         epoch = note.get("epoch", "")
         if note.get("source") != self._source or not same_key or not EPOCH_PATTERN.match(epoch):
             return None
         return Writer(self._source, epoch)
+
+    def _writer_note(self) -> dict[str, str]:
+        """Read writer.json; empty when it is missing or damaged."""
+        path = self._catalog.layout.writer_file
+        if not self._catalog.disk.size(path):
+            return {}
+        try:
+            return msgspec.json.decode(self._catalog.disk.read(path), type=dict[str, str])
+        except msgspec.DecodeError:
+            return {}
+
+    def _refuse_after_key_change(self) -> None:
+        """Write nothing under a key that was replaced since this process read it.
+
+        The old stream was sealed with that key for the last time; what came after could never be signed.
+        """
+        key = self._writer_note().get("public_key", self._key.public_key.hex())
+        if key != self._key.public_key.hex():
+            raise BusyError(
+                f"this host got a new key while zone {self._catalog.zone} was open",
+                hint="run the command again; an agent has to be restarted: jilog agent stop",
+            )
 
     def append(self, drafts: Sequence[EventDraft]) -> list[Event]:
         """Append events; they are on stable storage when this returns.
@@ -223,6 +239,7 @@ class Appender:
         results: list[Event] = []
         try:
             with self._exclusive():
+                self._refuse_after_key_change()
                 results = self._write_block([event for request in batch for event in request.events])
             failure = None
         except JilogError as exc:
@@ -335,7 +352,7 @@ class Appender:
         age_seconds = (self._clock() - active.header.created_ns) / SECOND_NS
         if active.length < limits.SEGMENT_BYTES_TARGET and age_seconds < limits.SEGMENT_AGE_SECONDS_MAX:
             return active
-        self._seal(active)
+        self._seal(self._stream(), active)
         return None
 
     def seal(self) -> bool:
@@ -343,11 +360,25 @@ class Appender:
         active = self._own_active()
         if active is None:
             return False
-        self._seal(active)
+        self._seal(self._stream(), active)
         return True
 
-    def _seal(self, active: SegmentReader) -> None:
-        stream = self._stream()
+    def seal_all(self) -> int:
+        """Close every active segment that this key wrote, in whichever epoch; give their number.
+
+        The zone's lock is held. After this the key is not needed any more to send what it wrote.
+        """
+        sealed = 0
+        for stream in list(self._catalog.streams.values()):
+            if stream.branch is not None:
+                continue  # somebody else's bytes under this name, or a copy of what another stream holds
+            active = self.active_of(stream)
+            if active is not None and self.owns(active.header.public_key):
+                self._seal(stream, active)
+                sealed += 1
+        return sealed
+
+    def _seal(self, stream: Stream, active: SegmentReader) -> None:
         sealed_head = replace(active.head(), sealed=True)
         seal = active.make_seal(self._key.sign(sealed_head.message()))
         frame = encode_seal(seal)

@@ -155,6 +155,11 @@ class ZoneStore:
         with self._exclusive():
             return self._appender.seal()
 
+    def seal_all(self) -> int:
+        """Close every active segment that the own key wrote, in whichever epoch; give their number."""
+        with self._exclusive():
+            return self._appender.seal_all()
+
     def writers(self) -> list[Writer]:
         """Name all writers, sorted."""
         with self._exclusive():

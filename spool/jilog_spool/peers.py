@@ -33,6 +33,7 @@ class Peer:
     An empty ``host`` means that ``name`` is what ssh is asked to connect to, with all that
     ``~/.ssh/config`` says of it; ``port`` 0 and an empty ``user`` leave these to ssh, too. ``host_key`` is
     the one key the host may have, as ``ssh-ed25519 AAAA…``; empty leaves it to the known_hosts files.
+    ``next_host_key`` is the one that it is about to change to: while it is there, either key will do.
     ``zones`` are the ones to sync with it; empty means all that it may see.
     """
 
@@ -41,6 +42,7 @@ class Peer:
     port: int = 0
     user: str = ""
     host_key: str = ""
+    next_host_key: str = ""
     command: str = DEFAULT_COMMAND
     zones: tuple[str, ...] = field(default=())
 
@@ -48,6 +50,11 @@ class Peer:
     def address(self) -> str:
         """What is connected to."""
         return self.host or self.name
+
+    @property
+    def host_keys(self) -> tuple[str, ...]:
+        """The pinned keys, none when that is left to the known_hosts files."""
+        return tuple(key for key in (self.host_key, self.next_host_key) if key)
 
     def check(self) -> Peer:
         """Return the peer if each field is in its range, else raise InputError."""
@@ -61,14 +68,25 @@ class Peer:
             raise InputError(f"peer {self.name}: port {self.port} is outside 0 to 65535")
         if self.user and not _USER.match(self.user):
             raise InputError(f"peer {self.name}: invalid user {self.user!r}")
-        if self.host_key and not _HOST_KEY.match(self.host_key):
-            raise InputError(
-                f"peer {self.name}: host_key is not a public key",
-                hint="it must look like: ssh-ed25519 AAAAC3Nza…",
-            )
+        self._check_keys()
         if not self.command or not self.command.isprintable():
             raise InputError(f"peer {self.name}: the command is empty or has control characters")
         return self
+
+    def _check_keys(self) -> None:
+        for field_name in ("host_key", "next_host_key"):
+            key = getattr(self, field_name)
+            if key and not _HOST_KEY.match(key):
+                raise InputError(
+                    f"peer {self.name}: {field_name} is not a public key",
+                    hint="it must look like: ssh-ed25519 AAAAC3Nza…",
+                )
+        if self.next_host_key and not self.host_key:
+            # Alone it would pin a key that the host does not have yet.
+            raise InputError(
+                f"peer {self.name}: next_host_key needs host_key beside it",
+                hint=f"jilog peer trust {self.name}",
+            )
 
 
 _KEYS = tuple(item.name for item in fields(Peer) if item.name != "name")

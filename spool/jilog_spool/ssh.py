@@ -134,8 +134,9 @@ class _KnownHosts:
 
     def lookup(self, host: str, address: str, port: int | None) -> Any:
         """Give trusted keys, CA keys and revoked keys of a host."""
-        if self.attempt.peer.host_key:
-            self.attempt.expected = [asyncssh.import_public_key(self.attempt.peer.host_key)]
+        pinned = self.attempt.peer.host_keys
+        if pinned:
+            self.attempt.expected = [asyncssh.import_public_key(key) for key in pinned]
             return (self.attempt.expected, [], [])
         trusted: list[asyncssh.SSHKey] = []
         authorities: list[asyncssh.SSHKey] = []

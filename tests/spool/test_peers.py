@@ -54,6 +54,16 @@ def test_any_printable_command_survives_the_file(command: str) -> None:
         ("[peer.a]\nhost = '-oProxyCommand=x'\n", "invalid host '-oProxyCommand=x'", None),
         ("[peer.a]\nuser = '-l'\n", "invalid user '-l'", None),
         ("[peer.a]\nhost_key = 'AAAA'\n", "host_key is not a public key", "ssh-ed25519"),
+        (
+            f"[peer.a]\nhost_key = '{KEY}'\nnext_host_key = 'AAAA'\n",
+            "next_host_key is not a public key",
+            "ssh-",
+        ),
+        (
+            f"[peer.a]\nnext_host_key = '{KEY}'\n",
+            "next_host_key needs host_key beside it",
+            "jilog peer trust a",
+        ),
         ("[peer.a]\ncommand = ''\n", "command is empty", None),
         ("[peer.'../a']\n", "invalid peer name '../a'", "choose a peer name"),
         ("peer = 3\n", "must be a table of peers", None),

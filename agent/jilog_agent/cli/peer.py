@@ -185,7 +185,7 @@ def trust(*, name: str, key: str | None, yes: bool) -> None:
     found = describe_host_key(plain_key(key)) if key is not None else _shown_key(workspace, peer)
     if key is None and not yes:
         _ask(name, found)
-    table.put(replace(peer, host_key=found.line))
+    table.put(replace(peer, host_key=found.line, next_host_key=""))
     table.save()
     _tell_agent(workspace)
     note(f"peer {name} must have the key {found.fingerprint} from now on")

@@ -29,6 +29,7 @@ TABLE = {
     "issues": Entry(f"{_COMMANDS}.issues:group", "File what was learned in an issue tracker."),
     "spool": Entry(f"{_COMMANDS}.spool:group", "Replicate with other hosts."),
     "peer": Entry(f"{_COMMANDS}.peer:group", "Say which hosts to replicate with."),
+    "identity": Entry(f"{_COMMANDS}.identity:group", "Show this host's key, or change it."),
     "agent": Entry(f"{_COMMANDS}.agent:group", "Run in the background: record, replicate, review."),
     "status": Entry(f"{_COMMANDS}.status:command", "Show the state of every zone on one screen."),
     "doctor": Entry(

@@ -170,7 +170,8 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json: bool) -> None:
-    from jilog_agent.replication import granted_zones, peer_of_key, peer_table, raw_key, replicas_of
+    from jilog_agent.endpoint import authoriser
+    from jilog_agent.replication import granted_zones, peer_table, replicas_of
     from jilog_spool.claims import Claims
     from jilog_spool.session import Session
 
@@ -178,11 +179,6 @@ def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json:
     claims = Claims()
     with workspace.zones(None, identity) as ledgers:
         replicas = replicas_of(ledgers)
-
-        def authorise(key: bytes) -> str | None:
-            # Read at every login: a peer that was added or removed counts at once.
-            table = peer_table(workspace.config, workspace.home, workspace.disk)
-            return peer_of_key({peer.name: raw_key(peer.host_key) for peer in table.peers()}, key)
 
         def new_session(name: str) -> Session:
             table = peer_table(workspace.config, workspace.home, workspace.disk)
@@ -197,7 +193,7 @@ def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json:
                 print_line(f"listening on {host}:{port} as {identity.source}")
             sys.stdout.flush()
 
-        asyncio.run(_listen(workspace, address, authorise, new_session, told))
+        asyncio.run(_listen(workspace, address, authoriser(workspace), new_session, told))
 
 
 async def _listen(

@@ -315,7 +315,7 @@ class Endpoint:
         self._claims = claims
         self._log = log
         self._server: SpoolServer | None = None
-        self._known: dict[str, bytes] = {}
+        self._known: dict[bytes, str] = {}
 
     @property
     def port(self) -> int | None:
@@ -355,9 +355,9 @@ class Endpoint:
         keys = await asyncio.to_thread(self._keys)
         gone = self._known.items() - keys.items()
         self._known = keys
-        for name, key in gone:
+        for key, name in gone:
             self._log.info("peer cut off", peer=name)
-            if self._server is not None and key not in keys.values():
+            if self._server is not None and key not in keys:
                 self._server.cut(key)
 
     def _stamp(self) -> tuple[int, int] | None:
@@ -368,7 +368,7 @@ class Endpoint:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def _keys(self) -> dict[str, bytes]:
+    def _keys(self) -> dict[bytes, str]:
         try:
             return known_keys(self._zones.workspace)
         except JilogError:
