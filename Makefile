@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 # pytest workers; the suite is written for two cores.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+BASE_IMAGE ?= debian:bookworm-slim
 
 # Some machines forbid bytecode files; then every command of a test would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format bench golden clean
+.PHONY: help demo test check format bench golden image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +54,9 @@ format: $(VENV)/.dev ## format and fix what can be fixed
 
 bench: $(VENV)/.dev ## benchmarks: ratios to a reference in the same run
 	$(BIN)/python -m benchmarks
+
+image: $(VENV)/.dev ## the container image jilog:local; BASE_IMAGE names another base
+	PYTHON=$(BIN)/python deploy/image/build-image.sh --base $(BASE_IMAGE) jilog:local
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
