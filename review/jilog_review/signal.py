@@ -18,6 +18,7 @@ from jilog_ledger.times import format_time
 from jilog_review import limits
 from jilog_review.detector import Detector, Finding, Kind, Tier
 from jilog_review.fingerprint import fingerprint
+from jilog_review.paths_at_hand import paths_at_hand
 from jilog_review.redact import Redactor
 from jilog_review.transcript import Transcript
 
@@ -30,7 +31,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
     ``review_date`` is the date (YYYY-MM-DD) of the review that recorded it: digests are made by that date.
     ``redactions`` counts the places replaced in its texts. ``label`` is the words the rule fired on,
-    ``occurrences`` how often it did in this session; ``later_command`` worked after a failure.
+    ``occurrences`` how often it did in this session; ``later_command`` worked after a failure. ``project`` is
+    the folder that the session worked in, ``paths`` the files that the call named or that a person's words
+    were about: those of the calls before them.
     """
 
     id: str
@@ -61,6 +64,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     redactions: int = 0
     occurrences: int = 1
     later_command: str | None = None
+    project: str | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def order(self) -> tuple[str, str, str, int, int, int, str]:
@@ -218,6 +223,8 @@ def make_signal(finding: Finding, transcript: Transcript, detector: Detector, st
         redactions=sum(redacted.places for redacted in (excerpt, command, later) if redacted),
         occurrences=finding.occurrences,
         later_command=later.text[: limits.SIGNAL_COMMAND_CHARS_MAX] if later else None,
+        project=transcript.project,
+        paths=tuple(stamp.name(path) for path in paths_at_hand(entry, transcript.entries)),
     )
 
 

@@ -39,6 +39,19 @@ def introduce(client: Host, server: Host, port: int) -> None:
 
 
 @contextmanager
+def serving_anywhere(host: Host) -> Iterator[int]:
+    """Let a host listen without an agent, on a port that the kernel chooses."""
+    with host.start("spool", "serve", "--listen", "127.0.0.1:0") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            yield int(line.split()[2].rpartition(":")[2])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+
+
+@contextmanager
 def serving(host: Host, port: int) -> Iterator[None]:
     """Let a host listen without an agent."""
     with host.start("spool", "serve", "--listen", f"127.0.0.1:{port}") as process:

@@ -21,7 +21,8 @@ from jilog_agent.cli.output import print_json, print_line
 def command(*, name: str, zone: str | None, as_json: bool) -> None:
     """Follow a ticket to its sessions, turns, commits, decisions and friction, or any of these back.
 
-    Knows tickets, commits of git and jj, jj changes, and ids of sessions and turns, or their beginnings.
+    Knows tickets, commits of git and jj, jj changes, and ids of sessions, turns, decisions and signals, or
+    their beginnings.
     """
     with open_reading(zone) as reading:
         from jilog_agent.turns.trace import trace, trace_lines

@@ -15,7 +15,7 @@ from jilog_agent.decisions.export import export_entries
 from jilog_agent.decisions.lookup import FoundSession, look_up
 from jilog_agent.decisions.place import Standpoint
 from jilog_agent.decisions.record import Proposal, write_entry
-from jilog_agent.decisions.select import EntryFilter, select_entries
+from jilog_agent.decisions.select import EntryFilter, about_files, select_entries
 from jilog_agent.decisions.zones import OpenZone
 from jilog_ledger.decision import TYPES, Decision, FileRef, FileScope, check_identifier
 from jilog_ledger.errors import InputError
@@ -217,10 +217,12 @@ def blame(zones: Zones, asked: params.Blame, caller: Caller) -> JsonValue:
     if not asked.file_path:
         raise InputError("file_path must not be empty")
     scope = _scope(_standpoint(zones, asked.cwd), asked.file_path, asked.cwd)
-    # Agentlog's clients know decisions only; others get every vocabulary that speaks of the file.
-    wanted = EntryFilter(files=(scope,), all_records=not caller.single)
     with zones.opened(asked.zone) as opened:
-        found = select_entries(opened, wanted, limit=None, oldest_first=True)
+        if caller.single:
+            # Agentlog's clients know decisions only; others get every vocabulary that speaks of the file.
+            found = select_entries(opened, EntryFilter(files=(scope,)), limit=None, oldest_first=True)
+        else:
+            found = about_files(opened, scope)[::-1]
     return _listed(found, caller)
 
 
@@ -233,7 +235,8 @@ def context(zones: Zones, asked: params.Context, caller: Caller) -> JsonValue:
     limit = asked.limit if asked.limit is not None and asked.limit > 0 else LIMIT_DEFAULT
     scopes = tuple(_scope(standpoint, text, asked.cwd) for text in files if text)
     with zones.opened(asked.zone) as opened:
-        found = relevant(opened, ContextQuery(scopes, topic, limit, asked.budget_tokens))
+        wanted = ContextQuery(scopes, topic, limit, asked.budget_tokens, friction=not caller.single)
+        found = relevant(opened, wanted)
     if asked.text:
         return context_text(found)
     if caller.single:

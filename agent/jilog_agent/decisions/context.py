@@ -1,4 +1,5 @@
-"""What the next session should know: entries that concern the files at hand, ranked, within a budget."""
+"""What the next session should know: decisions that concern the files at hand, and what went wrong there,
+ranked, within a budget."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from jilog_agent.decisions.entry import Entry, tell
+from jilog_agent.decisions.friction import problems
 from jilog_agent.decisions.select import EntryFilter
 from jilog_agent.decisions.text import first_sentence, one_line, seconds, visible
 from jilog_agent.decisions.zones import OpenZone, find_events
@@ -14,6 +16,9 @@ from jilog_ledger.errors import InputError
 from jilog_ledger.projection import EventQuery
 
 LIMIT_DEFAULT = 10
+FRICTION_SHARE = 3
+"""One part in so many is kept for corrections and recurring errors, when there are any."""
+
 CHARS_PER_TOKEN = 4
 """What a token of English and code comes to, roughly; a budget needs no more."""
 
@@ -26,12 +31,16 @@ CANDIDATES_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ContextQuery:
-    """What is at hand. ``budget_tokens`` of None means that only ``limit`` counts."""
+    """What is at hand. ``budget_tokens`` of None means that only ``limit`` counts.
+
+    With ``friction`` up to a third of what is given are corrections and recurring errors.
+    """
 
     files: tuple[FileScope, ...] = ()
     topic: str = ""
     limit: int = LIMIT_DEFAULT
     budget_tokens: int | None = None
+    friction: bool = True
 
 
 @dataclass(slots=True)
@@ -50,7 +59,7 @@ class _Candidate:
 
 
 def relevant(zones: Sequence[OpenZone], query: ContextQuery) -> list[Entry]:
-    """Give the entries worth reading, the most relevant first, each once.
+    """Give the entries worth reading, the most relevant first, each once; decisions before friction.
 
     Raises:
         InputError: neither files nor a topic were given, or a number is out of range.
@@ -63,9 +72,20 @@ def relevant(zones: Sequence[OpenZone], query: ContextQuery) -> list[Entry]:
         raise InputError("limit and budget must be at least 1")
     candidates = sorted(_candidates(zones, query).values(), key=_Candidate.key)
     entries = [candidate.entry for candidate in candidates[: query.limit]]
+    friction = _friction(zones, query, query.limit - len(entries)) if query.friction else []
+    entries = entries[: query.limit - len(friction)]
     if query.budget_tokens is None:
-        return entries
-    return list(_within(entries, query.budget_tokens * CHARS_PER_TOKEN))
+        return [*entries, *friction]
+    chars = query.budget_tokens * CHARS_PER_TOKEN
+    # What went wrong takes its share first: many long decisions would leave it no room.
+    told = list(_within(FRICTION_HEADING, friction, chars // FRICTION_SHARE if entries else chars))
+    return [*_within(HEADING, entries, chars - _size(FRICTION_HEADING, told)), *told]
+
+
+def _friction(zones: Sequence[OpenZone], query: ContextQuery, free: int) -> list[Entry]:
+    """Give what went wrong: as much as decisions leave free, and a third of the limit in any case."""
+    most = max(free, query.limit // FRICTION_SHARE)
+    return [problem.entry() for problem in problems(zones, query.files, query.topic)[:most]]
 
 
 def _candidates(zones: Sequence[OpenZone], query: ContextQuery) -> dict[bytes, _Candidate]:
@@ -97,9 +117,9 @@ def _ask(zones: Sequence[OpenZone], query: EventQuery) -> list[Entry]:
     return [tell(event) for event in find_events(zones, query)]
 
 
-def _within(entries: Sequence[Entry], chars: int) -> Iterator[Entry]:
+def _within(heading: str, entries: Sequence[Entry], chars: int) -> Iterator[Entry]:
     """Give whole entries while they fit, then the first sentences of what still fits."""
-    room = chars - len(HEADING)
+    room = chars - len(heading) - 2
     for entry in entries:
         short = replace(entry, body=first_sentence(entry.body))
         for version in (entry, short):
@@ -110,7 +130,13 @@ def _within(entries: Sequence[Entry], chars: int) -> Iterator[Entry]:
                 break
 
 
+def _size(heading: str, entries: Sequence[Entry]) -> int:
+    """Count the characters of a part of the text."""
+    return len(heading) + 2 + sum(len(_section(entry)) + 2 for entry in entries) if entries else 0
+
+
 HEADING = "# Relevant decisions"
+FRICTION_HEADING = "# Corrections and recurring errors"
 NOTHING = "No relevant decisions found."
 
 
@@ -118,7 +144,10 @@ def context_text(entries: Sequence[Entry]) -> str:
     """Write entries for an agent to read."""
     if not entries:
         return NOTHING
-    return "\n\n".join([HEADING, *(_section(entry) for entry in entries)]) + "\n"
+    decisions = [_section(entry) for entry in entries if entry.decision is not None]
+    friction = [_section(entry) for entry in entries if entry.decision is None]
+    parts = [[HEADING, *decisions] if decisions else [], [FRICTION_HEADING, *friction] if friction else []]
+    return "\n\n".join(section for part in parts for section in part) + "\n"
 
 
 def _section(entry: Entry) -> str:

@@ -23,11 +23,12 @@ from jilog_ledger.turn import (
     read_record,
     title_of,
 )
+from jilog_review.signal import signal_from_payload
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``kind`` is a decision's type, or another event's class.
+    """One thing that happened. ``kind`` is a decision's type, a signal's kind, or another event's class.
 
     ``decision`` is None for events of other vocabularies.
     """
@@ -89,6 +90,8 @@ def tell(event: Event) -> Entry:
     """Tell any event in the words of its vocabulary; one that nobody knows by its class and summary."""
     payload = event.payload()
     fields = payload if isinstance(payload, dict) else {}
+    if event.stored.event_class == "learning":
+        return _tell_signal(event, fields) or _tell_plainly(event, fields)
     record = fields.get("record")
     teller = TELLERS.get(record) if isinstance(record, str) else None
     entry = teller(event, fields) if teller else None
@@ -118,6 +121,26 @@ def _tell_plainly(event: Event, payload: Mapping[str, JsonValue]) -> Entry:
         kind=event.stored.event_class,
         session=session if isinstance(session, str) else event.writer.source,
         title=summary if isinstance(summary, str) else event.stored.object_ref or "",
+    )
+
+
+def _tell_signal(event: Event, payload: Mapping[str, JsonValue]) -> Entry | None:
+    signal = signal_from_payload(dict(payload))
+    if signal is None:
+        return None
+    lines = [
+        signal.excerpt,
+        *([f"command: {signal.command}"] if signal.command else []),
+        *([f"worked later: {signal.later_command}"] if signal.later_command else []),
+        *([f"files: {', '.join(signal.paths)}"] if signal.paths else []),
+    ]
+    return Entry(
+        event=event,
+        id=signal.id,
+        kind=str(signal.kind),
+        session=signal.root_session,
+        title=signal.summary,
+        body="\n".join(lines),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jilog_agent.decisions.entry import Entry, tell
+from jilog_agent.decisions.friction import friction_about
 from jilog_agent.decisions.zones import OpenZone, find_events
 from jilog_ledger.decision import FileScope
 from jilog_ledger.projection import EventQuery
@@ -73,5 +74,8 @@ def select_entries(
 
 
 def about_files(zones: Sequence[OpenZone], scope: FileScope, *, limit: int | None = None) -> list[Entry]:
-    """Tell the story of a file or folder, the newest first: every vocabulary that speaks of it."""
-    return select_entries(zones, EntryFilter(files=(scope,), all_records=True), limit=limit)
+    """Tell the story of a file or folder, the newest first: every vocabulary, and friction."""
+    written = select_entries(zones, EntryFilter(files=(scope,), all_records=True), limit=limit)
+    story = [*written, *friction_about(zones, scope, limit=limit)]
+    story.sort(key=lambda entry: entry.event.order, reverse=True)
+    return story[:limit]

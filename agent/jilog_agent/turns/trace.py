@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from jilog_agent.decisions.entry import Entry, tell
+from jilog_agent.decisions.friction import moment_of
+from jilog_agent.decisions.lookup import FoundSession, look_up
 from jilog_agent.decisions.text import clock, one_line
+from jilog_agent.decisions.touching import Touched
 from jilog_agent.decisions.zones import OpenZone, find_events
 from jilog_agent.turns.documents import Dated, document
 from jilog_agent.turns.read import (
@@ -18,11 +21,13 @@ from jilog_agent.turns.read import (
     session_story,
 )
 from jilog_agent.turns.words import turn_lines
+from jilog_ledger.decision import FileRef, FileScope
 from jilog_ledger.errors import InputError
 from jilog_ledger.event import Event, JsonValue
 from jilog_ledger.projection import EventQuery
 from jilog_ledger.times import SECOND_NS
-from jilog_ledger.turn import Session, Turn
+from jilog_ledger.turn import SESSION_STARTED, TURN_RECORDED, Session, Turn
+from jilog_review.signal import Signal, signal_from_payload
 
 COMMIT_DIGITS_MIN = 4
 """As git does: fewer digits of a commit mean too many."""
@@ -31,6 +36,12 @@ MATCHES_SHOWN = 10
 SIGNALS_MAX = 200
 PATHS_MAX = 50
 """Changed files of a session whose names are sought in signals."""
+
+TURN_HOURS_MAX = 24
+"""A turn that a signal happened in was recorded within a day of it."""
+
+TURNS_NEAR_MAX = 500
+"""Turns around a signal whose sessions are looked at."""
 
 AFTERWARDS_SECONDS = 3_600
 """Friction is found up to an hour after a session's last turn: its end is often not recorded."""
@@ -74,7 +85,7 @@ class _Start:
 
 
 def trace(zones: Sequence[OpenZone], text: str) -> Trace:
-    """Follow a ticket, a commit, a jj change, or the id of a session or turn, in both directions.
+    """Follow a ticket, a commit, a jj change, or the id of a session, turn, decision or signal.
 
     Raises:
         InputError: nothing has this name, or several things have.
@@ -89,8 +100,6 @@ def _start(zones: Sequence[OpenZone], text: str) -> _Start:
     sessions = _records(zones, ("ticket", text))
     if sessions:
         return _Start("ticket", text, tuple(dict.fromkeys(session_of(item.record) for item in sessions)))
-    if text.startswith(("sess_", "turn_")):
-        return _from_record(zones, text)
     for kind, digits in (("commit", text.lower()), ("change", text)):
         names = _names(zones, kind, digits)
         if len(names) > 1:
@@ -101,19 +110,72 @@ def _start(zones: Sequence[OpenZone], text: str) -> _Start:
             found = tuple(dict.fromkeys(session_of(item.record) for item in turns))
             ids = frozenset(item.record.id for item in turns if isinstance(item.record, Turn))
             return _Start(kind, names[0], found, ids)
-    return _from_record(zones, text)
-
-
-def _from_record(zones: Sequence[OpenZone], text: str) -> _Start:
     try:
-        record = find_record(zones, complete_id(zones, text)).record
+        return _from_record(zones, text)
     except InputError as exc:
         if exc.message.startswith("ambiguous"):
             raise
+        return _from_anything(zones, text)
+
+
+def _from_anything(zones: Sequence[OpenZone], text: str) -> _Start:
+    """Begin at a decision, a signal, or a session of an agent's own transcripts."""
+    unknown = InputError(
+        f"no ticket, commit, session or turn is called {text[:80]!r}", hint="list them: jilog turn log --all"
+    )
+    recorded = _records(zones, ("transcript", text), ("record", SESSION_STARTED)) if text else []
+    if recorded:
+        return _Start("transcript", text, tuple(session_of(item.record) for item in recorded))
+    try:
+        found = look_up(zones, text)
+    except InputError as exc:
+        raise (exc if exc.message.startswith("ambiguous") else unknown) from exc
+    if isinstance(found, FoundSession):
+        raise unknown
+    entry = found.entry
+    signal = signal_from_payload(entry.event.payload())
+    kind = entry.kind
+    sessions = _sessions_of_signal(zones, signal, entry) if signal is not None else [entry.session]
+    known = [name for name in sessions if _is_session(zones, name)]
+    if not known:
         raise InputError(
-            f"no ticket, commit, session or turn is called {text[:80]!r}",
-            hint="list them: jilog turn log --all",
-        ) from exc
+            f"{kind} {entry.id} belongs to no session of turns", hint=f"see: jilog show {entry.id}"
+        )
+    return _Start(kind, entry.id, tuple(known))
+
+
+def _is_session(zones: Sequence[OpenZone], name: str) -> bool:
+    return bool(_records(zones, ("id", name), ("record", SESSION_STARTED)))
+
+
+def _sessions_of_signal(zones: Sequence[OpenZone], signal: Signal, entry: Entry) -> list[str]:
+    """Give the sessions that show this signal: of its transcript, or at work on its files at its time."""
+    names = sorted({signal.session_id, signal.root_session})
+    found = [
+        session_of(item.record)
+        for name in names
+        for item in _records(zones, ("transcript", name), ("record", SESSION_STARTED))
+    ]
+    moment = moment_of(signal, entry.event)
+    near = EventQuery(
+        facets=(("record", TURN_RECORDED),),
+        since_ns=moment - AFTERWARDS_SECONDS * SECOND_NS,
+        until_ns=moment + TURN_HOURS_MAX * 3_600 * SECOND_NS,
+        limit=TURNS_NEAR_MAX,
+        oldest_first=True,
+        distinct=True,
+    )
+    candidates = dict.fromkeys(session_of(item.record) for item in dated_records(find_events(zones, near)))
+    for name in (*names, *candidates):
+        if name in found or not _is_session(zones, name):
+            continue
+        if any(shown.id == entry.id for shown in _signals(zones, session_story(zones, name))):
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _from_record(zones: Sequence[OpenZone], text: str) -> _Start:
+    record = find_record(zones, complete_id(zones, text)).record
     if isinstance(record, Turn):
         return _Start("turn", record.id, (record.session,), frozenset((record.id,)))
     assert isinstance(record, Session)
@@ -169,14 +231,21 @@ def _signals(zones: Sequence[OpenZone], story: SessionStory) -> list[Entry]:
     assert isinstance(session, Session)
     names = {name for name in (session.id, session.transcript) if name}
     found: dict[bytes, Event] = {}
-    for name in names:
-        for event in _learned(zones, EventQuery(text=name)):
-            if names & {_field(event, "session_id"), _field(event, "root_session")}:
-                found[event.stored.event_id] = event
+    for name in sorted(names):
+        for event in _learned(zones, EventQuery(facets=(("transcript", name),))):
+            found[event.stored.event_id] = event
     since, until = _window(story)
+    repository = session.place.repository if session.place else ""
     for path in _changed(story)[:PATHS_MAX]:
-        for event in _learned(zones, EventQuery(text=path, since_ns=since, until_ns=until)):
-            if any(path in _field(event, name) for name in ("excerpt", "command", "label")):
+        touched = Touched.of(FileScope((FileRef(repository, path),)))
+        # A night records what happened before it: the moment in the transcript is what counts.
+        for event in _learned(zones, EventQuery(text=path.replace(" ", "/"), since_ns=since)):
+            signal = signal_from_payload(event.payload())
+            if (
+                signal is not None
+                and since <= moment_of(signal, event) < until
+                and touched.touched_by(signal)
+            ):
                 found[event.stored.event_id] = event
     return [tell(event) for event in sorted(found.values(), key=lambda event: event.order)]
 
@@ -194,12 +263,6 @@ def _window(story: SessionStory) -> tuple[int, int]:
 def _changed(story: SessionStory) -> list[str]:
     turns = [item.record for item in story.turns if isinstance(item.record, Turn)]
     return list(dict.fromkeys(path for turn in turns for path in turn.vcs.changed_files))
-
-
-def _field(event: Event, name: str) -> str:
-    payload = event.payload()
-    value = payload.get(name) if isinstance(payload, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 def trace_lines(found: Trace) -> Iterator[str]:

@@ -9,7 +9,7 @@ from jilog_ledger.event import StoredEvent
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.manifest import SegmentInfo
 from jilog_ledger.projection import schema
-from jilog_ledger.projection.facets import facets_of
+from jilog_ledger.projection.facets import SIGNAL_CLASS, facets_of
 from jilog_ledger.projection.rows import EventRow, event_row, texts_of_rows
 from jilog_ledger.store import Position, ZoneStore
 
@@ -149,7 +149,7 @@ class Applier:
             bulk.events.append(row)
             if text:
                 bulk.texts.append((row_id, text))
-            if isinstance(payload, dict) and "record" in payload:
+            if isinstance(payload, dict) and ("record" in payload or event.event_class == SIGNAL_CLASS):
                 facets = facets_of(event, payload)
                 bulk.facets.extend((name, value, row_id) for name, value in facets.values)
                 bulk.files.extend((ref.repository, ref.path, row_id) for ref in facets.files)

@@ -7,7 +7,7 @@ are most, cost one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from jilog_ledger.decision import Decision, FileRef, read_decision
@@ -26,14 +26,26 @@ class Facets:
 
 NOTHING = Facets(())
 
+SIGNAL_CLASS = "learning"
+"""Signals say what they are by their event's class; they were recorded before payloads named a record."""
+
 
 def facets_of(event: StoredEvent, payload: JsonValue) -> Facets:
     """Give what an event is found by. A payload that is not what its vocabulary says gives nothing."""
     if not isinstance(payload, dict):
         return NOTHING
+    if event.event_class == SIGNAL_CLASS:
+        return _signal(payload)
     record = payload.get("record")
     vocabulary = _VOCABULARIES.get(record) if isinstance(record, str) else None
     return vocabulary(event, payload) if vocabulary else NOTHING
+
+
+def _signal(payload: Mapping[str, JsonValue]) -> Facets:
+    """Name a signal, and the sessions of the transcripts that it and its root were found in."""
+    names = (("id", "id"), ("transcript", "session_id"), ("transcript", "root_session"))
+    values = [(name, value) for name, key in names if isinstance(value := payload.get(key), str) and value]
+    return Facets((("record", "signal"), *dict.fromkeys(values))) if values else NOTHING
 
 
 def _decision(event: StoredEvent, payload: JsonValue) -> Facets:
@@ -87,6 +99,7 @@ def _session_values(session: Session) -> list[tuple[str, str | None]]:
         ("session", session.id),
         ("ticket", session.ticket),
         ("parent", session.parent),
+        ("transcript", session.transcript),
         ("agent", session.agent),
         ("repository", session.place.repository if session.place else None),
     ]

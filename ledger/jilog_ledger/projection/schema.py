@@ -11,7 +11,7 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Tex
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """A projection of another version is rebuilt, never migrated."""
 
 metadata = MetaData()

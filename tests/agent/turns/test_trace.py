@@ -12,7 +12,7 @@ from jilog_agent.decisions.zones import OpenZone
 from jilog_agent.turns.trace import trace, trace_lines
 from jilog_ledger.decision import Place
 from jilog_ledger.errors import InputError
-from jilog_ledger.event import EventDraft
+from jilog_ledger.times import format_time
 from jilog_ledger.turn import (
     Session,
     SessionEnd,
@@ -24,6 +24,7 @@ from jilog_ledger.turn import (
     record_draft,
 )
 from support.decision_zone import open_zone, proposal, titles
+from support.learned import a_signal
 from support.stores import NOON_NS, Clock
 from support.turn_repo import TurnHost, git, git_repository
 
@@ -48,8 +49,17 @@ def turn(zone: OpenZone, name: str, owner: str, seconds: int, *commits: str, **v
 
 
 def signal(zone: OpenZone, excerpt: str, seconds: int, session_id: str = "other") -> None:
-    payload = {"summary": excerpt, "excerpt": excerpt, "session_id": session_id, "root_session": session_id}
-    zone.ledger.append([EventDraft("learning", {**payload}, timestamp_ns=at(seconds))])
+    """Record a signal as a night does: long after the moment that it is about."""
+    found = a_signal(
+        len(excerpt),
+        excerpt=excerpt,
+        tool=None,
+        session_id=session_id,
+        root_session=session_id,
+        timestamp=format_time(at(seconds)),
+        project="/home/ann/app",
+    )
+    zone.ledger.append([found.to_draft(at(60_000))])
 
 
 def laid_out(zone: OpenZone) -> None:
