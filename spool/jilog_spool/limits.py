@@ -101,3 +101,31 @@ SERVER_SESSIONS_PER_CONNECTION_MAX = 4
 
 PEERS_FILE_BYTES_MAX = MIB
 """The peers table; thousands of peers fit."""
+
+DIRECTORY_HOSTS_MAX = 1000
+"""Folders of hosts in one directory; each costs a listing."""
+
+DIRECTORY_FILES_MAX = 200_000
+"""Files looked at in one folder: a host that emits 4 MiB segments has written 800 GB by then."""
+
+DIRECTORY_STATE_BYTES_MAX = 32 * MIB
+"""What one host says of itself: WRITERS_MAX writers at 200 bytes, with room."""
+
+DIRECTORY_STATES_TRIED_MAX = 8
+"""Statements of one host that are read before it counts as silent: the newest ones come first."""
+
+DIRECTORY_ASKS_MAX = 1000
+"""Segments that a host asks for in one statement; the rest waits for the next one."""
+
+DIRECTORY_KEYS_MAX = 200_000
+"""Keys that one statement vouches for: WRITERS_MAX sources in each of two zones."""
+
+DIRECTORY_PASSES_MAX = 64
+"""Times the files are gone through because the last time brought news that others may follow from."""
+
+DIRECTORY_FORGET_SECONDS = 90 * 86_400
+"""A host that has said nothing new for so long no longer keeps others from pruning. It loses nothing by it:
+when it comes back, what it lacks is emitted again."""
+
+DIRECTORY_HEARTBEAT_SECONDS = 86_400
+"""How often a statement is written although nothing has changed, so that its host is not forgotten."""
