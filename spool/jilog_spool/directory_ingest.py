@@ -132,18 +132,46 @@ class Ingest:
         writer = self._target(zone, reader.header, piece.name.writer.epoch)
         return self._complete(zone, writer, reader.header, data, signed)
 
-    def _take_tail(self, zone: str, group: list[Piece]) -> bool:
-        """Take what the slices of one folder make together."""
-        tails = list(self._tails(zone, group))
+    def _take_tail(self, zone: str, news: list[Piece]) -> bool:
+        """Take slices that go on from what is held; when they do not fit, all of them from byte 0 on."""
+        if self._extend(zone, list(self._tails(zone, news))):
+            return True
+        mates = self._mates(news[0])
+        tails = list(self._tails(zone, mates))
         chain = join_tails(tails)
         if chain is None:
-            if len(tails) == len(group):
+            if len(tails) == len(mates):
                 raise SegmentDamaged("slices leave a hole, or do not match their heads", offset=0)
             return False
         data, last = chain
-        reader = SegmentReader.start(data)
-        writer = self._target(zone, reader.header, last.writer.epoch)
-        return self._complete(zone, writer, reader.header, data, last.signed)
+        header = SegmentReader.start(data).header
+        writer = self._target(zone, header, last.writer.epoch)
+        taken = self._complete(zone, writer, header, data, last.signed)
+        return taken and last.signed.head.length >= max(piece.name.end for piece in news)
+
+    def _extend(self, zone: str, tails: list[Tail]) -> bool:
+        """Append slices to what is held of their writer, whose key is known by that; tell whether all fit."""
+        replica = self._replicas[zone]
+        for tail in sorted(tails, key=lambda item: item.start):
+            number, head = tail.signed.head.number, tail.signed.head
+            held = _held_info(replica, tail.writer, number)
+            if held is None or held.sealed or not tail.start <= held.content_length < head.length:
+                return False
+            try:
+                replica.complete(tail.writer, number, tail.start, tail.data, tail.signed)
+            except IntegrityError:
+                return False  # another history, which only the whole can show
+            self._count(held.last_sequence, tail.signed)
+        return bool(tails)
+
+    def _count(self, after: int, signed: SignedHead) -> None:
+        self._report.segments_received += 1
+        self._report.events_received += max(0, signed.head.last_sequence - after)
+
+    def _mates(self, piece: Piece) -> list[Piece]:
+        """List all slices of the same segment in the same folder, those among them that are held."""
+        folder = self._survey.folders[piece.folder]
+        return [mate for mate in folder.pieces if not mate.name.sealed and mate.name.key == piece.name.key]
 
     def _tails(self, zone: str, group: list[Piece]) -> Iterator[Tail]:
         for piece in group:
@@ -194,9 +222,7 @@ class Ingest:
         if outcome is Ingested.DUPLICATE:
             self._report.duplicates += 1
             return True
-        self._report.segments_received += 1
-        after = before.last_sequence if before else header.first_sequence - 1
-        self._report.events_received += max(0, signed.head.last_sequence - after)
+        self._count(before.last_sequence if before else header.first_sequence - 1, signed)
         return True
 
     def _trusted(self, zone: str, header: SegmentHeader) -> bool:
