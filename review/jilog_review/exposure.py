@@ -37,8 +37,8 @@ def session_key(root_session: str) -> str:
 
 def tools_used(transcript: Transcript) -> list[str]:
     """Name the tools of a transcript's new calls and results; some harnesses record only the latter."""
-    entries = (entry for entry in transcript.new_entries() if isinstance(entry, ToolCall | ToolResult))
-    return sorted({canonical_tool(entry.tool)[: limits.NAME_CHARS_MAX] for entry in entries})
+    names = {entry.tool for entry in transcript.new_entries() if isinstance(entry, ToolCall | ToolResult)}
+    return sorted({canonical_tool(name)[: limits.NAME_CHARS_MAX] for name in names})
 
 
 @dataclass(slots=True)

@@ -55,14 +55,19 @@ def plain_output(text: str) -> str:
 
 
 def headline(text: str) -> str:
-    """Give the line that says what went wrong.
+    """Give the line that says what went wrong."""
+    return headline_of(plain_output(text))
+
+
+def headline_of(output: str) -> str:
+    """Give the line of plain output that says what went wrong.
 
     An exception's last line, else the first line with a telling word, else the first line.
     """
-    lines = [line.strip() for line in plain_output(text).split("\n", _LINES_MAX)[:_LINES_MAX] if line.strip()]
+    lines = [line.strip() for line in output.split("\n", _LINES_MAX)[:_LINES_MAX] if line.strip()]
     if not lines:
         return ""
-    if _TRACEBACK in text:
+    if _TRACEBACK in output:
         for line in reversed(lines):
             if _EXCEPTION.match(line):
                 return line[:_HEADLINE_CHARS_MAX]

@@ -13,6 +13,9 @@ LINE_BYTES_MAX = 16 * MIB
 """One line of a transcript. The largest real ones hold a pasted image of some MB; a longer line is skipped
 and counted."""
 
+NEEDLE_STEP_BYTES = 256 * KIB
+"""Bytes in which many texts are looked for at a time: the places found in them are held in memory."""
+
 CONTEXT_ENTRIES = 12
 """Entries before the cursor that are read again, so that a rule about neighbours sees across it."""
 

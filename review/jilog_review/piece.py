@@ -25,6 +25,8 @@ from jilog_review.transcript import AnyEntry, Coverage, ToolCall, ToolResult
 T = TypeVar("T")
 
 _SKIP_BYTES = limits.MIB
+_RUN_LINES = 32
+"""Lines that are decoded together where not all of a piece can be: what a bad one costs its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Piece:
     marks: str
     starts: list[int]
     previous: Cursor | None = None
+
+    def stop(self, index: int) -> int:
+        """Give the place in ``data`` where a line ends, its newline included."""
+        return self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
 
     def coverage(self, lines: int) -> Coverage:
         """Count what was read, given the number of new lines in it; the file counts with its last piece."""
@@ -227,27 +233,46 @@ class Lines(Generic[T]):
 
 
 def decode_piece(piece: Piece, decoder: msgspec.json.Decoder[T]) -> Lines[T]:
-    """Decode every line; all at once where that works, one by one when some line is bad or empty.
+    """Decode every line: all at once where that works, else in runs of lines, one by one where one is bad.
 
     Bad lines that were already read before (the context) are not counted again. Fields that a reader decodes
     later are not checked to be UTF-8 here; :func:`jilog_review.transcript.content_text` repairs them.
     """
-    try:
-        records = decoder.decode_lines(piece.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _decode_one_by_one(piece, decoder)
-    if len(records) != len(piece.starts):
-        return _decode_one_by_one(piece, decoder)
-    offsets = piece.starts if piece.start == 0 else [piece.start + start for start in piece.starts]
-    return Lines(range(piece.line, piece.line + len(records)), offsets, records)
-
-
-def _decode_one_by_one(piece: Piece, decoder: msgspec.json.Decoder[T]) -> Lines[T]:
+    starts = piece.starts
+    records = _decode_run(piece.data, decoder, len(starts))
+    if records is not None:
+        offsets = starts if piece.start == 0 else [piece.start + start for start in starts]
+        return Lines(range(piece.line, piece.line + len(records)), offsets, records)
     numbers: list[int] = []
     lines: Lines[T] = Lines(numbers, [], [])
-    stops = [*piece.starts[1:], len(piece.data)]
-    for number, (start, stop) in enumerate(zip(piece.starts, stops, strict=True), start=piece.line):
-        text = piece.data[start:stop].removesuffix(b"\n")
+    for first in range(0, len(starts), _RUN_LINES):
+        run = range(first, min(first + _RUN_LINES, len(starts)))
+        records = _decode_run(piece.data[starts[first] : piece.stop(run[-1])], decoder, len(run))
+        if records is None:
+            numbers.extend(_decode_one_by_one(piece, run, decoder, lines))
+            continue
+        numbers.extend(range(piece.line + run.start, piece.line + run.stop))
+        lines.offsets.extend(piece.start + starts[index] for index in run)
+        lines.records.extend(records)
+    return lines
+
+
+def _decode_run(data: bytes, decoder: msgspec.json.Decoder[T], count: int) -> list[T] | None:
+    """Decode ``count`` lines at once; None when one is bad or empty, or holds more or less than a value."""
+    try:
+        records = decoder.decode_lines(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return records if len(records) == count else None
+
+
+def _decode_one_by_one(
+    piece: Piece, run: range, decoder: msgspec.json.Decoder[T], lines: Lines[T]
+) -> Iterator[int]:
+    """Decode the lines ``run`` of a piece, add them to ``lines``, and give the number of each record's."""
+    for index in run:
+        number, start = piece.line + index, piece.starts[index]
+        text = piece.data[start : piece.stop(index)].removesuffix(b"\n")
         if not text.strip():
             continue
         is_new = piece.start + start >= piece.new_offset
@@ -257,10 +282,9 @@ def _decode_one_by_one(piece: Piece, decoder: msgspec.json.Decoder[T]) -> Lines[
             lines.bad_lines += not records
             lines.glued += max(0, len(records) - 1)
         for record in records:
-            numbers.append(number)
+            yield number
             lines.offsets.append(piece.start + start)
             lines.records.append(record)
-    return lines
 
 
 def _decode_line(text: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[list[T], bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import TypeVar
 
 from jilog_ledger.errors import InputError
@@ -32,6 +31,9 @@ def make(
     factory = built_in.get(name)
     if factory is not None:
         return factory(config)
+    # Imported here: it is slow to import, and whoever installed no plug-in never needs it.
+    from importlib.metadata import entry_points
+
     found = {point.name: point for point in entry_points(group=group)}
     point = found.get(name)
     if point is None:

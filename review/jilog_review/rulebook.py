@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -17,6 +17,7 @@ import msgspec
 from jilog_ledger.errors import InputError
 from jilog_review import limits
 from jilog_review.detector import Tier
+from jilog_review.needles import FoundInText, found_in_text
 
 T = TypeVar("T")
 # What a language has besides its rules.
@@ -29,7 +30,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     ``at`` is ``start`` or ``anywhere``. A rule with ``answer`` may as well be the answer to a question and
     does not count after one. A rule with ``claim`` is only tier B in a message that gives new work, and in a
     sentence that asks, supposes or reports. ``chars_max`` passes over longer texts. ``case`` makes the
-    letters' case count.
+    letters' case count. ``by_line`` promises that nothing the pattern matches spans two lines: then only the
+    lines are searched in which a needle stands.
     ``needles`` are literal texts of which one stands wherever the pattern can match: a cheap way to pass over
     the rest. They are in lower case, but for marks in code, where they stand in the line as written.
     """
@@ -42,6 +44,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     answer: bool = False
     claim: bool = False
     case: bool = False
+    by_line: bool = False
     chars_max: int | None = None
     needles: list[str] = []
 
@@ -52,17 +55,20 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def search(self, text: str) -> re.Match[str] | None:
         """Give the first place where the rule holds."""
-        return self.regex.match(text) if self.at == "start" else self.regex.search(text)
+        if self.at == "start":
+            return self.regex.match(text)
+        return self._search_lines(text) if self.by_line else self.regex.search(text)
 
-    def may_match(self, lowered: str) -> bool:
-        """Tell whether a needle stands in a text in lower case; without one the pattern cannot match.
-
-        Only for rules whose needles are in lower case; those about marks in code are used by line instead.
-        """
-        for needle in self.needles:
-            if needle in lowered:
-                return True
-        return not self.needles
+    def _search_lines(self, text: str) -> re.Match[str] | None:
+        lowered = text.lower()
+        if len(lowered) != len(text):  # some letters become two: places in the one are not those in the other
+            return self.regex.search(text)
+        for start in self._line_starts(lowered):
+            stop = text.find("\n", start)
+            match = self.regex.search(text, start, len(text) if stop < 0 else stop)
+            if match is not None:
+                return match
+        return None
 
     def lines(self, text: str) -> dict[str, list[str]]:
         """Give the lines that match, stripped, each with the matched words of its occurrences."""
@@ -75,6 +81,11 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def _candidate_lines(self, text: str) -> Iterator[str]:
         """Give the lines in which a needle stands, once each and in order."""
+        for start in self._line_starts(text):
+            stop = text.find("\n", start)
+            yield text[start : len(text) if stop < 0 else stop][: limits.RULE_LINE_CHARS_MAX]
+
+    def _line_starts(self, text: str) -> list[int]:
         starts: set[int] = set()
         for needle in self.needles:
             position = text.find(needle)
@@ -82,9 +93,32 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
                 starts.add(text.rfind("\n", 0, position) + 1)
                 stop = text.find("\n", position)
                 position = text.find(needle, stop) if stop >= 0 else -1
-        for start in sorted(starts):
-            stop = text.find("\n", start)
-            yield text[start : len(text) if stop < 0 else stop][: limits.RULE_LINE_CHARS_MAX]
+        return sorted(starts)
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules in their order, whose needles are looked for together."""
+
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def _find(self) -> FoundInText:
+        return found_in_text(["", *(needle for rule in self.rules for needle in rule.needles)])
+
+    @cached_property
+    def _owners(self) -> tuple[tuple[int, ...], ...]:
+        """The places of the rules to which each text that is looked for belongs."""
+        everywhere = tuple(place for place, rule in enumerate(self.rules) if not rule.needles)
+        return (everywhere, *((place,) for place, rule in enumerate(self.rules) for _ in rule.needles))
+
+    def in_text(self, text: str) -> list[Rule]:
+        """Give the rules that may match: those of which a needle stands in a text, and those without any.
+
+        For rules whose needles are in lower case, the text is, too.
+        """
+        places = {place for found in self._find(text) for place in self._owners[found]}
+        return [self.rules[place] for place in sorted(places)]
 
 
 class CorrectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -189,15 +223,19 @@ class Rulebook:
 
 @cache
 def _load(kind: str, shape: type[T], folders: tuple[Path, ...]) -> tuple[T, ...]:
-    files = [*_own_files(kind), *_user_files(kind, folders)]
-    return tuple(_read(file, shape) for file in files)
+    own = (_read(file, shape) for file in _own_files(kind))
+    # The package's patterns are compiled when a text first asks for them: most nights need few.
+    users = (_checked(file, _read(file, shape)) for file in _user_files(kind, folders))
+    return (*own, *users)
 
 
-def _own_files(kind: str) -> Sequence[Traversable]:
-    folder = resources.files("jilog_review.rules")
-    return sorted(
-        (file for file in folder.iterdir() if _is_of_kind(file.name, kind)), key=lambda file: file.name
-    )
+@cache
+def _package_files() -> tuple[Traversable, ...]:
+    return tuple(sorted(resources.files("jilog_review.rules").iterdir(), key=lambda file: file.name))
+
+
+def _own_files(kind: str) -> Iterator[Traversable]:
+    return (file for file in _package_files() if _is_of_kind(file.name, kind))
 
 
 def _user_files(kind: str, folders: Iterable[Path]) -> Iterator[Path]:
@@ -217,20 +255,31 @@ def _is_of_kind(name: str, kind: str) -> bool:
 
 
 def _read(file: Traversable, shape: type[T]) -> T:
-    """Parse and check one file; every pattern is tried, so that a bad one is refused at once."""
+    """Parse one file."""
     try:
         with file.open("rb") as stream:
             data = stream.read(limits.RULE_FILE_BYTES_MAX + 1)
         if len(data) > limits.RULE_FILE_BYTES_MAX:
             raise ValueError(f"is larger than {limits.RULE_FILE_BYTES_MAX} bytes")
-        rules = msgspec.convert(tomllib.loads(data.decode()), shape)
+        return msgspec.convert(tomllib.loads(data.decode()), shape)
+    except (OSError, ValueError, RecursionError) as exc:
+        raise _unusable(file, exc) from exc
+
+
+def _checked(file: Traversable, rules: T) -> T:
+    """Give a user's rules back; every pattern is tried, so that a bad one is refused at once."""
+    try:
         _check_patterns(rules)
-    except (OSError, ValueError, re.error, RecursionError) as exc:
-        raise InputError(
-            f"the rule file {_shown(file)!r} cannot be used: {exc}"[:600],
-            hint="docs/detectors-precise.md describes its keys",
-        ) from exc
+    except (ValueError, re.error, RecursionError) as exc:
+        raise _unusable(file, exc) from exc
     return rules
+
+
+def _unusable(file: Traversable, exc: Exception) -> InputError:
+    return InputError(
+        f"the rule file {_shown(file)!r} cannot be used: {exc}"[:600],
+        hint="docs/detectors-precise.md describes its keys",
+    )
 
 
 def _check_patterns(rules: object) -> None:

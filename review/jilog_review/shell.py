@@ -164,7 +164,7 @@ class Part:
     @property
     def family(self) -> str:
         """The program with its subcommand: ``git push``, ``npm run lint``, ``python -m pytest``."""
-        return _family(self.program, self.words)
+        return _family(self.words)
 
 
 @lru_cache(maxsize=512)
@@ -296,7 +296,9 @@ def _inner_command(words: list[str]) -> str | None:
     return None
 
 
-def _family(program: str, words: tuple[str, ...]) -> str:
+@lru_cache(maxsize=4096)
+def _family(words: tuple[str, ...]) -> str:
+    program = words[0].rsplit("/", 1)[-1] if words else ""
     if program.startswith("python"):
         return f"python -m {words[2]}" if len(words) > 2 and words[1] == "-m" else "python"
     depth = _WITH_SUBCOMMANDS.get(program, 0)

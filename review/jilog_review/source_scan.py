@@ -199,10 +199,10 @@ def _failures(found: SourceScan) -> int:
 def _piece_scan(transcript: Transcript, signals: list[Signal], stamp: Stamp) -> PieceScan:
     human_messages = tool_calls = 0
     for entry in transcript.new_entries():
-        if isinstance(entry, Message):
-            human_messages += entry.is_human
-        elif isinstance(entry, ToolCall):
+        if isinstance(entry, ToolCall):
             tool_calls += 1
+        elif isinstance(entry, Message) and entry.is_human:
+            human_messages += 1
     return PieceScan(
         reader=transcript.reader,
         session_id=transcript.session_id,

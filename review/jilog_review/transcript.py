@@ -10,10 +10,11 @@ struct is built in a fifth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
@@ -207,7 +208,7 @@ class Coverage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """One session file, or the piece of it that was read this time.
 
@@ -230,6 +231,18 @@ class Transcript:
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
     coverage: Coverage = field(default_factory=Coverage)
+
+    @cached_property
+    def main_thread(self) -> Sequence[AnyEntry]:
+        """The entries of the session itself, without those of the sub-agents it started."""
+        if self.is_subagent:
+            return self.entries
+        return [entry for entry in self.entries if not entry.sidechain]
+
+    @cached_property
+    def main_calls(self) -> Sequence[ToolCall]:
+        """The calls of the session itself."""
+        return [entry for entry in self.main_thread if isinstance(entry, ToolCall)]
 
     def new_entries(self) -> Iterator[AnyEntry]:
         """Give the entries that were not there at the last reading."""
@@ -268,19 +281,6 @@ def content_text(body: msgspec.Raw) -> str:
         return bytes(body).decode("utf-8", "replace")
     texts = (block if isinstance(block, str) else block.text for block in content)
     return "\n".join(text for text in texts if text)
-
-
-def raw_holds(raw: msgspec.Raw, needles: tuple[str, ...]) -> bool:
-    """Tell whether one of some texts stands in JSON text, each byte of which counts as one character.
-
-    As characters, because a search in text is faster than one in bytes; as a loop, because this runs over
-    all that tools were given and gave back.
-    """
-    text = str(memoryview(raw), "latin-1")
-    for needle in needles:  # noqa: SIM110 (see above)
-        if needle in text:
-            return True
-    return False
 
 
 def raw_json(value: str | list[str] | dict[str, object] | None) -> msgspec.Raw:

@@ -40,7 +40,7 @@ class DeafReader(EchoReader):
 
 def offer(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     point = EntryPoint("echo", value, "jilog.readers")
-    monkeypatch.setattr("jilog_review.plug_in.entry_points", lambda **_: [point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [point])
 
 
 def test_reader_of_another_package_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

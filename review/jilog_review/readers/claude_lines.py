@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
@@ -50,8 +49,11 @@ _REJECTION_PART = 1000
 """The part of a refusal's words: past every block's, so that the words and the refusal stay two facts."""
 
 
-class _Placed(NamedTuple):
-    """A line with its number, its byte offset, and whether it belongs to a sub-agent."""
+class _Placed(msgspec.Struct, gc=False):
+    """A line with its number, its byte offset, and whether it belongs to a sub-agent.
+
+    A struct, since one is made for nearly every line.
+    """
 
     number: int
     offset: int
@@ -135,10 +137,10 @@ class LineSorter:
         if message.model is not None and message.model != "<synthetic>":
             self.model = message.model
         for part, block in enumerate(_blocks(message.content)):
-            if block.type == "text" and block.text:
-                self._say(placed, part, block.text, Provenance.ASSISTANT)
-            elif block.type == "tool_use":
+            if block.type == "tool_use":
                 self._call(placed, part, block)
+            elif block.type == "text" and block.text:
+                self._say(placed, part, block.text, Provenance.ASSISTANT)
 
     def _call(self, placed: _Placed, part: int, block: Block) -> None:
         command, paths = _places(block)
@@ -192,7 +194,7 @@ class LineSorter:
                 command=call.command if call else None,
                 paths=call.paths if call else (),
                 failed=block.is_error,
-                exit_status=exit_status_of(text),
+                exit_status=exit_status_of(text) if text else None,
                 denial=denial,
             )
         )
@@ -266,9 +268,10 @@ class LineSorter:
     def _bill(self, offset: int, line: Line, message: ModelMessage, usage: TokenUsage) -> None:
         """Count a response's tokens once: each of its blocks is a line that repeats them."""
         key = message.id or line.uuid
-        if key is None or key in self._billed:
+        billed = self._billed
+        if key is None or key in billed:
             return
-        self._billed.add(key)
+        billed.add(key)
         if offset < self.new_offset:
             return
         self._input_tokens += usage.input_tokens or 0

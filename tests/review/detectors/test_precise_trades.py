@@ -15,6 +15,7 @@ from jilog_review.detectors.precise.correction import CorrectionDetector
 from jilog_review.detectors.precise.deferral import DeferralDetector
 from jilog_review.detectors.precise.error import ErrorDetector
 from jilog_review.detectors.precise.workaround import WorkaroundDetector
+from jilog_review.headline import plain_output
 from jilog_review.transcript import ToolResult, raw_json
 from support.precise_session import Session, fit_to_file
 
@@ -696,7 +697,7 @@ def test_failure_is_of_its_class_whatever_the_trade(
         exit_status=status,
     )
 
-    assert ERROR.second_stage.classify(result).outcome.value == outcome
+    assert ERROR.second_stage.classify(result, plain_output(result.text)).outcome.value == outcome
 
 
 @pytest.mark.parametrize(("is_workaround", "path", "old", "new"), EDITS)

@@ -25,7 +25,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("folder", "folder_plug_in:make_folder", "jilog.trackers"),
         EntryPoint("broken", "folder_plug_in:nothing", "jilog.trackers"),
     ]
-    monkeypatch.setattr("jilog_review.plug_in.entry_points", lambda **_group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_group: points)
 
 
 @pytest.mark.usefixtures("plug_in")

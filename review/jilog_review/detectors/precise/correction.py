@@ -14,9 +14,9 @@ from functools import cache, cached_property
 
 from jilog_review import limits
 from jilog_review.detector import Finding, Kind, Tier
-from jilog_review.detectors.precise.neighbours import is_assistant_text, is_interrupt, main_thread
-from jilog_review.rulebook import CorrectionRules, Rule, Rulebook
-from jilog_review.transcript import AnyEntry, Marker, Message, Provenance, ToolCall, ToolResult, Transcript
+from jilog_review.detectors.precise.neighbours import is_interrupt
+from jilog_review.rulebook import CorrectionRules, Rule, Rulebook, RuleSet
+from jilog_review.transcript import AnyEntry, Message, Provenance, ToolCall, ToolResult, Transcript
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|^\s{0,3}>.*$", re.DOTALL | re.MULTILINE)
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
@@ -25,6 +25,8 @@ _PASTED = re.compile(
     r"^\s*(?:\[?\d{4}-\d\d-\d\d[T ].*|at \S+[:(].*)$|\b\w*error(?:\[\w+\])?: .*$|\"[^\"\n]+ [^\"\n]+\"",
     re.IGNORECASE | re.MULTILINE,
 )
+# Stands wherever something was pasted: most messages need no closer look.
+_MAY_BE_PASTED = re.compile(r"[\"]|^\s*(?:\[?\d|at )|error", re.IGNORECASE | re.MULTILINE)
 # Stands where something was taken away: no letter, so that no rule for a message's start holds behind it.
 _GAP = "\N{HORIZONTAL ELLIPSIS}"
 _SENTENCE_END = re.compile(r"[.!?。！？\n]")
@@ -69,8 +71,8 @@ class Wording:
     def _hints(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(language.hint, re.IGNORECASE) for language in self.languages)
 
-    def rules_for(self, lowered: str) -> tuple[Rule, ...]:
-        """Give the rules of the languages that a message (in lower case) may be in, tier A first."""
+    def rules_for(self, lowered: str) -> list[Rule]:
+        """Give the rules that a message (in lower case) may match, of its languages, tier A first."""
         words = frozenset(_LETTERS.findall(lowered))
         spoken = tuple(
             not (language.common_words.isdisjoint(words) and language.common_words)
@@ -81,11 +83,12 @@ class Wording:
         if known is None:
             pairs = zip(spoken, self.languages, strict=True)
             rules = [rule for is_spoken, language in pairs if is_spoken for rule in language.rule]
-            known = self._orders[spoken] = tuple(sorted(rules, key=lambda rule: rule.tier.value))
-        return known
+            ordered = sorted(rules, key=lambda rule: rule.tier.value)
+            known = self._orders[spoken] = RuleSet(tuple(ordered))
+        return known.in_text(lowered)
 
     @cached_property
-    def _orders(self) -> dict[tuple[bool, ...], tuple[Rule, ...]]:
+    def _orders(self) -> dict[tuple[bool, ...], RuleSet]:
         return {}
 
     @cached_property
@@ -159,7 +162,7 @@ class CorrectionDetector:
 
 def judge(text: str, situation: Situation, wording: Wording) -> Verdict | None:
     """Tell whether a person's message corrects the agent, by the text and what came before it."""
-    plain = _FENCE.sub("", text.translate(_QUOTES)).strip()
+    plain = _without_fences(text if text.isascii() else text.translate(_QUOTES)).strip()
     head = plain[: limits.CORRECTION_HEAD_CHARS]
     if not head or situation.repeated or wording.agrees(head):
         return None
@@ -174,6 +177,10 @@ def judge(text: str, situation: Situation, wording: Wording) -> Verdict | None:
     return verdict
 
 
+def _without_fences(text: str) -> str:
+    return _FENCE.sub("", text) if "```" in text or ">" in text else text
+
+
 def _judge_rejection(head: str, situation: Situation) -> Verdict | None:
     if situation.asking_tool or _BOILERPLATE.match(head):
         return None
@@ -181,11 +188,11 @@ def _judge_rejection(head: str, situation: Situation) -> Verdict | None:
 
 
 def _match(head: str, length: int, situation: Situation, wording: Wording) -> Verdict | None:
-    head = wording.harmless.sub(_GAP, _PASTED.sub(_GAP, head))
+    if _MAY_BE_PASTED.search(head) is not None:
+        head = _PASTED.sub(_GAP, head)
+    head = wording.harmless.sub(_GAP, head)
     lowered = head.lower()
     for rule in wording.rules_for(lowered):
-        if not rule.may_match(lowered):
-            continue
         if rule.answer and situation.asked:
             continue
         if rule.chars_max is not None and length > rule.chars_max:
@@ -237,9 +244,13 @@ def _human_messages(transcript: Transcript) -> Iterator[tuple[Message, Situation
     acted = transcript.new_from > 0
     said = ""
     human = ""
-    tools: dict[int, str] = {}
-    for entry in main_thread(transcript):
-        if isinstance(entry, Message) and entry.is_human:
+    result: ToolResult | None = None
+    for entry in transcript.main_thread:
+        if isinstance(entry, ToolCall):
+            acted, before = True, entry
+        elif isinstance(entry, ToolResult):
+            result = before = entry
+        elif isinstance(entry, Message) and entry.is_human:
             text = " ".join(entry.text.split())
             if acted:
                 yield (
@@ -249,21 +260,17 @@ def _human_messages(transcript: Transcript) -> Iterator[tuple[Message, Situation
                         interrupted=is_interrupt(before),
                         asked="?" in said[-_QUESTION_TAIL_CHARS:],
                         repeated=text == human,
-                        asking_tool=tools.get(entry.line) in _ASKING_TOOLS,
+                        asking_tool=_answers_asking_tool(entry, result),
                     ),
                 )
             human, before = text, entry
-        elif isinstance(entry, Message) and is_assistant_text(entry):
-            said, acted, before = entry.text, True, entry
-        elif isinstance(entry, ToolResult):
-            tools = {entry.line: entry.tool}
-            before = entry
-        elif isinstance(entry, ToolCall):
-            acted, before = True, entry
-        elif isinstance(entry, Marker) and _counts(entry):
+        elif isinstance(entry, Message):
+            if entry.provenance is Provenance.ASSISTANT:
+                said, acted, before = entry.text, True, entry
+        elif is_interrupt(entry):  # a compaction in between changes nothing
             before = entry
 
 
-def _counts(marker: Marker) -> bool:
-    """Tell whether a marker changes what the next message answers; a compaction in between does not."""
-    return is_interrupt(marker)
+def _answers_asking_tool(message: Message, result: ToolResult | None) -> bool:
+    """Tell whether a refusal's words stand in the line of a result of a tool that asks the person."""
+    return result is not None and result.line == message.line and result.tool in _ASKING_TOOLS

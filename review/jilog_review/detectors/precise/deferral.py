@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.correction import signature_of
-from jilog_review.detectors.precise.neighbours import final_texts, main_thread
-from jilog_review.rulebook import Rule, Rulebook
+from jilog_review.detectors.precise.neighbours import final_texts
+from jilog_review.rulebook import Rule, Rulebook, RuleSet
 from jilog_review.transcript import Message, Transcript
 
 _FENCE = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.DOTALL | re.MULTILINE)
@@ -45,7 +46,7 @@ def _rules() -> tuple[Rule, ...]:
     return tuple(rule for rules in Rulebook().lists("deferral") for rule in rules.rule)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeferralDetector:
     """Finds sections and sentences of final texts that put work off."""
 
@@ -53,10 +54,19 @@ class DeferralDetector:
     name: str = "precise.deferral"
     version: int = 1
 
+    @cached_property
+    def _sections(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.name == "section")
+
+    @cached_property
+    def _phrases(self) -> RuleSet:
+        return RuleSet(tuple(rule for rule in self.rules if rule.name != "section"))
+
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at the last text of each turn."""
-        for message in final_texts(main_thread(transcript)):
-            if message.offset >= _new_offset(transcript):
+        new_offset = _new_offset(transcript)
+        for message in final_texts(transcript.main_thread):
+            if message.offset >= new_offset:
                 yield from self._judge(message)
 
     def _judge(self, message: Message) -> Iterator[Finding]:
@@ -69,9 +79,8 @@ class DeferralDetector:
             tier = Tier.B if _DOCUMENT.search(text) else rule.tier
             yield section_finding(message, rule, words, body, tier)
             return
-        lowered = text.lower()
-        for rule in self.rules:
-            match = rule.search(text) if rule.name != "section" and rule.may_match(lowered) else None
+        for rule in self._phrases.in_text(text.lower()):
+            match = rule.search(text)
             if match is not None:
                 sentence = _sentence_at(text, match.start())
                 yield section_finding(message, rule, match[0], sentence, rule.tier)
@@ -83,8 +92,8 @@ class DeferralDetector:
             if _is_emphasis(match):
                 continue
             title = _title_of(match)
-            for rule in self.rules:
-                if rule.name == "section" and rule.regex.fullmatch(title):
+            for rule in self._sections:
+                if rule.regex.fullmatch(title):
                     body = _body_after(text, match)
                     if len(body) >= _BODY_CHARS_MIN and not _NOTHING.match(body):
                         return rule, match[0].strip(), body

@@ -16,10 +16,11 @@ from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.later import later_success
 from jilog_review.detectors.precise.outcome import Classified, Outcome, SecondStage
 from jilog_review.fingerprint import SHELL_TOOLS, canonical_tool, normal_form
-from jilog_review.headline import headline, plain_output
+from jilog_review.headline import headline_of, plain_output
+from jilog_review.needles import any_in_bytes
 from jilog_review.rulebook import Rule, Rulebook
 from jilog_review.shell import command_family, parse_command
-from jilog_review.transcript import AnyEntry, ToolResult, Transcript, raw_holds
+from jilog_review.transcript import AnyEntry, ToolResult, Transcript
 
 _EXCERPT_CHARS = 4000
 _NAMELESS_CHARS = 80
@@ -39,22 +40,24 @@ _REPORTED = {
     Outcome.HOOK_BLOCK: Tier.B,
 }
 # Without one of these a command line cannot hide the exit status of what it ran.
-_HIDING = ("|", ";", "\n", "&")
+_HIDING = re.compile(r"[|;\n&]")
 # Literal parts of the rules for hidden failures, looked for in the raw bytes: most results stay undecoded.
-_NEEDLES = (
-    "--- FAIL:",
-    "FAIL\\t",
-    " failed",
-    "FAILED",
-    "command not found",
-    "fatal: ",
-    "Traceback (most",
-    "npm ERR!",
-    "npm error",
-    "error TS",
-    "error: ",
-    "error[E",
-    "panic: ",
+_may_hold_failure = any_in_bytes(
+    (
+        b"--- FAIL:",
+        b"FAIL\\t",
+        b" failed",
+        b"FAILED",
+        b"command not found",
+        b"fatal: ",
+        b"Traceback (most",
+        b"npm ERR!",
+        b"npm error",
+        b"error TS",
+        b"error: ",
+        b"error[E",
+        b"panic: ",
+    )
 )
 
 
@@ -63,6 +66,7 @@ class _Group:
     """The occurrences of one problem in a session: the first, their number, and where the last one is."""
 
     result: ToolResult
+    output: str
     classified: Classified
     tier: Tier
     family: str
@@ -106,11 +110,12 @@ class ErrorDetector:
 
     def _judge(self, result: ToolResult) -> _Group | None:
         if result.failed or result.exit_status:
-            classified = self.second_stage.classify(result)
+            output = plain_output(result.text)
+            classified = self.second_stage.classify(result, output)
             tier = _REPORTED.get(classified.outcome)
             if tier is None:
                 return None
-            group = _group_of(result, classified, tier)
+            group = _group_of(result, output, classified, tier)
             if len(group.message) <= _NAMELESS_CHARS and _NAMELESS.fullmatch(group.message):
                 group.tier = Tier.B
             return group
@@ -125,23 +130,23 @@ class ErrorDetector:
 
     def _judge_masked(self, result: ToolResult) -> _Group | None:
         command = result.command or ""
-        if not any(sign in command for sign in _HIDING):
+        if _HIDING.search(command) is None:
             return None
-        if not raw_holds(result.body, _NEEDLES) or self._only_reads(command):
+        if not _may_hold_failure(memoryview(result.body)) or self._only_reads(command):
             return None
-        text = plain_output(result.text)
+        output = plain_output(result.text)
         for rule in self.masked:
-            match = rule.search(text)
+            match = rule.search(output)
             if match is not None:
-                words = text[match.start() :].partition("\n")[0]
-                return _group_of(result, Classified(Outcome.DEV_LOOP, rule.name, words), Tier.B)
+                words = output[match.start() :].partition("\n")[0]
+                return _group_of(result, output, Classified(Outcome.DEV_LOOP, rule.name, words), Tier.B)
         return None
 
 
-def _group_of(result: ToolResult, classified: Classified, tier: Tier) -> _Group:
-    message = headline(result.text) if classified.rule not in _MASKED_NAMES else classified.words
+def _group_of(result: ToolResult, output: str, classified: Classified, tier: Tier) -> _Group:
+    message = headline_of(output) if classified.rule not in _MASKED_NAMES else classified.words
     family = _family(result, classified, message)
-    return _Group(result, classified, tier, family, message)
+    return _Group(result, output, classified, tier, family, message)
 
 
 _MASKED_NAMES = frozenset({"masked-tests", "masked-failure"})
@@ -174,7 +179,7 @@ def _key_of(group: _Group) -> tuple[str, ...]:
 
 def _finding(group: _Group, entries: Sequence[AnyEntry]) -> Finding:
     result = group.result
-    text = plain_output(result.text)
+    text = group.output
     if group.message and text.find(group.message[:80]) > _HEADLINE_FROM:
         text = f"{group.message}\n{text}"
     later = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from jilog_review.fingerprint import canonical_tool
 from jilog_review.shell import parse_command
@@ -18,27 +18,30 @@ def later_success(failed: ToolResult, family: str, after: Sequence[AnyEntry]) ->
 
     A misspelt program has no family that works: the next commands are then compared by their words.
     """
-    worked = [entry for entry in after if isinstance(entry, ToolResult) and _worked(entry, failed)]
+    tool = canonical_tool(failed.tool)
+    worked = (entry for entry in after if isinstance(entry, ToolResult) and _worked(entry, failed, tool))
     if failed.command is None:
         return _later_path(failed, worked)
+    program = family.split(" ", 1)[0]
+    near: list[ToolResult] = []
     for entry in worked:
+        if len(near) < _NEAR_CALLS:
+            near.append(entry)
         command = entry.command or ""
-        if family.split(" ", 1)[0] in command and any(
-            part.family == family for part in parse_command(command)
-        ):
+        if program in command and any(part.family == family for part in parse_command(command)):
             return command
-    return _alike(failed.command, worked[:_NEAR_CALLS])
+    return _alike(failed.command, near)
 
 
-def _worked(entry: ToolResult, failed: ToolResult) -> bool:
+def _worked(entry: ToolResult, failed: ToolResult, tool: str) -> bool:
     if entry.failed or entry.exit_status or entry.denial is not None:
         return False
-    if canonical_tool(entry.tool) != canonical_tool(failed.tool):
+    if canonical_tool(entry.tool) != tool:
         return False
     return failed.command is None or entry.command != failed.command
 
 
-def _later_path(failed: ToolResult, worked: Sequence[ToolResult]) -> str | None:
+def _later_path(failed: ToolResult, worked: Iterable[ToolResult]) -> str | None:
     names = {path.rsplit("/", 1)[-1] for path in failed.paths}
     for entry in worked:
         for path in entry.paths:

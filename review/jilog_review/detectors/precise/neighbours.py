@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from jilog_review.transcript import AnyEntry, Marker, MarkerKind, Message, Provenance, ToolResult, Transcript
-
-
-def main_thread(transcript: Transcript) -> list[AnyEntry]:
-    """Give the entries of the session itself, without those of the sub-agents it started."""
-    if transcript.is_subagent:
-        return list(transcript.entries)
-    return [entry for entry in transcript.entries if not entry.sidechain]
-
-
-def is_assistant_text(entry: AnyEntry) -> bool:
-    """Tell whether the model wrote this for the person to read."""
-    return isinstance(entry, Message) and entry.provenance is Provenance.ASSISTANT
-
-
-def is_human(entry: AnyEntry) -> bool:
-    """Tell whether a person wrote this."""
-    return isinstance(entry, Message) and entry.is_human
+from jilog_review.transcript import AnyEntry, Marker, MarkerKind, Message, Provenance, ToolCall
 
 
 def is_interrupt(entry: AnyEntry | None) -> bool:
@@ -29,17 +12,19 @@ def is_interrupt(entry: AnyEntry | None) -> bool:
     return isinstance(entry, Marker) and entry.kind is MarkerKind.INTERRUPT
 
 
-def final_texts(entries: list[AnyEntry]) -> Iterator[Message]:
+def final_texts(entries: Sequence[AnyEntry]) -> Iterator[Message]:
     """Give each turn's last text of the assistant: nothing but markers or a person's words come after it."""
     last: Message | None = None
     for entry in entries:
-        if is_human(entry):
+        if isinstance(entry, ToolCall):
+            last = None
+        elif not isinstance(entry, Message):
+            continue
+        elif entry.provenance is Provenance.ASSISTANT:
+            last = entry
+        elif entry.is_human:
             if last is not None:
                 yield last
-            last = None
-        elif isinstance(entry, Message) and entry.provenance is Provenance.ASSISTANT:
-            last = entry
-        elif not isinstance(entry, Message | Marker | ToolResult):
             last = None
     if last is not None:
         yield last

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from jilog_review.headline import plain_output
-from jilog_review.rulebook import ErrorRules, Rule, RuleList
+from jilog_review.rulebook import ErrorRules, RuleList, RuleSet
 from jilog_review.shell import Part, last_parts
 from jilog_review.transcript import Denial, ToolResult, clip_middle
 
@@ -137,6 +136,14 @@ class SecondStage:
     shapes: RuleList
 
     @cached_property
+    def _error_rules(self) -> RuleSet:
+        return RuleSet(tuple(self.errors.rule))
+
+    @cached_property
+    def _shape_rules(self) -> RuleSet:
+        return RuleSet(tuple(self.shapes.rule))
+
+    @cached_property
     def _runners(self) -> frozenset[str]:
         return frozenset(self.errors.runners)
 
@@ -148,11 +155,14 @@ class SecondStage:
     def _searches(self) -> frozenset[str]:
         return frozenset(self.errors.searches)
 
-    def classify(self, result: ToolResult) -> Classified:
-        """Give the class of a result that failed or whose command ended with a status."""
+    def classify(self, result: ToolResult, output: str) -> Classified:
+        """Give the class of a result that failed or whose command ended with a status.
+
+        ``output`` is what it printed, as :func:`jilog_review.headline.plain_output` gives it.
+        """
         if result.denial is not None:
             return Classified(_DENIALS[result.denial], "denied", result.denial.value)
-        text = clip_middle(plain_output(result.text), _LOOKED_AT_CHARS)
+        text = clip_middle(output, _LOOKED_AT_CHARS)
         for outcome, pattern in _SAID_STOPPED:
             match = pattern.search(text[:300])
             if match is not None:
@@ -166,7 +176,7 @@ class SecondStage:
             return Classified(Outcome.BENIGN, "web-page", "")
         if tool in POLLING_TOOLS:
             return Classified(Outcome.BENIGN, "poll", "")
-        found = _first(self.errors.rule, text[:600])
+        found = _first(self._error_rules, text[:600])
         return found or Classified(Outcome.FRICTION, "tool-failed", _first_line(text))
 
     def _command(self, parts: tuple[Part, ...], result: ToolResult, text: str) -> Classified:
@@ -174,10 +184,10 @@ class SecondStage:
         if result.exit_status in _SIGNAL_STATUSES and not _HARD.search(text[-400:]):
             return Classified(Outcome.ABORTED, "signal", str(result.exit_status))
         # What a search shows is the text that was searched.
-        shape = None if self._searches_last(parts) else _first(self.shapes.rule, text)
+        shape = None if self._searches_last(parts) else _first(self._shape_rules, text)
         is_work = self._is_work(parts)
         # What a test prints is anybody's words: only what its runner says of itself counts.
-        found = _first(self.errors.rule, _edges(text), only=None if shape is None else _BEFORE_WORK)
+        found = _first(self._error_rules, _edges(text), only=None if shape is None else _BEFORE_WORK)
         if found is None and shape is not None:
             return Classified(Outcome.DEV_LOOP, shape.rule, shape.words)
         if found is None and is_work:
@@ -255,10 +265,9 @@ _TARGET_RUNNERS = frozenset(
 )
 
 
-def _first(rules: Sequence[Rule], text: str, only: frozenset[str] | None = None) -> Classified | None:
-    lowered = text.lower()
-    for rule in rules:
-        if (only is not None and rule.name not in only) or not rule.may_match(lowered):
+def _first(rules: RuleSet, text: str, only: frozenset[str] | None = None) -> Classified | None:
+    for rule in rules.in_text(text.lower()):
+        if only is not None and rule.name not in only:
             continue
         match = rule.search(text)
         if match is not None:

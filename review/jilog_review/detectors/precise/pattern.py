@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.edits import is_edit
-from jilog_review.detectors.precise.neighbours import main_thread
 from jilog_review.detectors.precise.outcome import POLLING_TOOLS
 from jilog_review.transcript import AnyEntry, Marker, MarkerKind, Message, ToolCall, ToolResult, Transcript
 
@@ -37,14 +36,15 @@ class PatternDetector:
 
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at the whole piece; a pattern is reported when it ends in what is new."""
-        entries = main_thread(transcript)
+        entries = transcript.main_thread
         new_offset = _new_offset(transcript)
+        markers = [entry for entry in entries if isinstance(entry, Marker)]
         found = [
-            *_crowds(entries, MarkerKind.COMPACTION, COMPACTIONS_MIN, COMPACTIONS_WITHIN_NS),
-            *_stuck_loops(entries),
-            *_crowds(entries, MarkerKind.RESUME, RESUMES_MIN, RESUMES_WITHIN_NS),
+            *_crowds(markers, MarkerKind.COMPACTION, COMPACTIONS_MIN, COMPACTIONS_WITHIN_NS),
+            *_stuck_loops(transcript.main_calls),
+            *_crowds(markers, MarkerKind.RESUME, RESUMES_MIN, RESUMES_WITHIN_NS),
             *([] if transcript.is_subagent else _runaways(entries)),
-            *_churns(entries),
+            *_churns(transcript.main_calls, entries),
         ]
         return iter([finding for finding, last in found if last.offset >= new_offset])
 
@@ -57,12 +57,12 @@ def _new_offset(transcript: Transcript) -> int:
     return new[0].offset if new else (transcript.entries[-1].offset + 1 if transcript.entries else 0)
 
 
-def _crowds(entries: Sequence[AnyEntry], kind: MarkerKind, count: int, within_ns: int) -> Iterator[_Found]:
+def _crowds(entries: Sequence[Marker], kind: MarkerKind, count: int, within_ns: int) -> Iterator[_Found]:
     """Give the densest cluster of a marker, the first of equals."""
     markers = [
         (entry.timestamp_ns, entry)
         for entry in entries
-        if isinstance(entry, Marker) and entry.kind is kind and entry.timestamp_ns is not None
+        if entry.kind is kind and entry.timestamp_ns is not None
     ]
     best: list[tuple[int, Marker]] = []
     for start in range(len(markers)):
@@ -74,19 +74,21 @@ def _crowds(entries: Sequence[AnyEntry], kind: MarkerKind, count: int, within_ns
         yield _finding(best[0][1], f"{kind.value}-storm", evidence, kind.value), best[-1][1]
 
 
-def _stuck_loops(entries: Sequence[AnyEntry]) -> Iterator[_Found]:
+def _stuck_loops(calls: Sequence[ToolCall]) -> Iterator[_Found]:
     """Give the runs of one call with the same arguments; those that wait for something do so on purpose."""
     run: list[ToolCall] = []
-    for entry in (*(entry for entry in entries if isinstance(entry, ToolCall)), None):
-        if run and (
-            entry is None or entry.tool != run[0].tool or bytes(entry.arguments) != bytes(run[0].arguments)
-        ):
+    for entry in (*calls, None):
+        if run and (entry is None or not _are_same(entry, run[0])):
             if len(run) >= IDENTICAL_CALLS_MIN and not _waits(run[0]):
                 evidence = f"`{run[0].tool}` x{len(run)} identical arguments {_span(run[0], run[-1])}"
                 yield _finding(run[0], "stuck-loop", evidence, run[0].tool), run[-1]
             run = []
         if entry is not None:
             run.append(entry)
+
+
+def _are_same(call: ToolCall, other: ToolCall) -> bool:
+    return call.tool == other.tool and memoryview(call.arguments) == memoryview(other.arguments)
 
 
 def _waits(call: ToolCall) -> bool:
@@ -101,20 +103,20 @@ def _runaways(entries: Sequence[AnyEntry]) -> Iterator[_Found]:
     longest: list[ToolCall] = []
     stretch: list[ToolCall] = []
     for entry in entries:
-        if isinstance(entry, Message) and entry.is_human:
+        if isinstance(entry, ToolCall):
+            if entry.tool not in POLLING_TOOLS:
+                stretch.append(entry)
+                if len(stretch) > len(longest):
+                    longest = stretch
+        elif isinstance(entry, Message) and entry.is_human:
             stretch = []
-        elif isinstance(entry, ToolCall) and entry.tool not in POLLING_TOOLS:
-            stretch.append(entry)
-            if len(stretch) > len(longest):
-                longest = stretch
     if len(longest) >= CALLS_WITHOUT_WORD_MIN:
         evidence = f"{len(longest)} tool calls without a user message {_span(longest[0], longest[-1])}"
         yield _finding(longest[0], "iteration-runaway", evidence, "calls", Tier.B), longest[-1]
 
 
-def _churns(entries: Sequence[AnyEntry]) -> Iterator[_Found]:
+def _churns(calls: Sequence[ToolCall], entries: Sequence[AnyEntry]) -> Iterator[_Found]:
     """Give the files edited CHURN_EDITS_MIN times within CHURN_CALLS calls while something failed."""
-    calls = [entry for entry in entries if isinstance(entry, ToolCall)]
     if len(calls) < CHURN_EDITS_MIN:
         return
     failures = {entry.call_id for entry in entries if isinstance(entry, ToolResult) and _failed(entry)}

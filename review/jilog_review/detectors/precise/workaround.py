@@ -11,16 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 
 import msgspec
 
 from jilog_review import limits
 from jilog_review.detector import Finding, Kind
 from jilog_review.detectors.precise.edits import Edit, edits_of, is_edit
-from jilog_review.rulebook import Rule, Rulebook
+from jilog_review.needles import AnyInBytes, any_in_bytes
+from jilog_review.rulebook import Rule, Rulebook, RuleSet
 from jilog_review.shell import command_words
-from jilog_review.transcript import ToolCall, ToolResult, Transcript, raw_holds
+from jilog_review.transcript import ToolCall, ToolResult, Transcript
 
 _PROSE = re.compile(
     r"\.(?:md|mdx|markdown|txt|html?|rst|adoc|org|tex|csv|log|svg|jsonl?|ipynb|snap|lock|diff|patch|po)\Z",
@@ -30,24 +31,32 @@ _COMMAND_NEEDLES = re.compile(
     r"--no-verify|--no-gpg-sign|hooksPath|gpgsign|commit\b[^\n]*\s-\w*n|HUSKY=|SKIP=|ALLOW_NO_CONFIG|LEFTHOOK=|777|\+rwx|push\b|"
     r"--legacy-peer-deps|--ignore-|--no-frozen|--force|--break-system|\s-k\b|--insecure|no-check-cert|sslVerify|StrictHostKey"
 )
+_COMMAND_PARTS = (
+    *("--no-", "hooksPath", "gpgsign", "commit", "HUSKY=", "SKIP=", "ALLOW_NO_CONFIG", "LEFTHOOK=", "777"),
+    *(
+        "+rwx",
+        "push",
+        "--legacy",
+        "--ignore-",
+        "--force",
+        "--break-system",
+        "-k",
+        "--insecure",
+        "-check-cert",
+    ),
+    *("sslVerify", "StrictHostKey"),
+)
+"""Of which one stands in whatever ``_COMMAND_NEEDLES`` matches: far cheaper to look for."""
+_may_be_bypass = any_in_bytes([part.encode() for part in _COMMAND_PARTS])
 
 
 def _rules(kind: str) -> tuple[Rule, ...]:
     return tuple(rule for rules in Rulebook().lists(kind) for rule in rules.rule)
 
 
-@cache
-def _needles_of(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(json_text(text) for text in texts)
-
-
-def _needles(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    return _needles_of(tuple(needle for rule in rules for needle in rule.needles))
-
-
-def json_text(text: str) -> str:
-    """Give a text as it stands inside JSON, byte for character as :func:`raw_holds` looks for it."""
-    return msgspec.json.encode(text)[1:-1].decode("latin-1")
+def json_bytes(text: str) -> bytes:
+    """Give a text as it stands inside JSON."""
+    return msgspec.json.encode(text)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class _Mark:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkaroundDetector:
     """Finds marks of workarounds added to code, and commands that go around a check."""
 
@@ -69,6 +78,14 @@ class WorkaroundDetector:
     bypasses: tuple[Rule, ...] = field(default_factory=lambda: _rules("bypass"))
     name: str = "precise.workaround"
     version: int = 1
+
+    @cached_property
+    def _mark_set(self) -> RuleSet:
+        return RuleSet(self.marks)
+
+    @cached_property
+    def _may_hold_mark(self) -> AnyInBytes:
+        return any_in_bytes([json_bytes(needle) for rule in self.marks for needle in rule.needles])
 
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at every new edit and command; those that failed or were refused did nothing."""
@@ -83,14 +100,15 @@ class WorkaroundDetector:
         removed: Counter[str] = Counter()
         marks: list[_Mark] = []
         found: list[tuple[Finding, ToolCall]] = []
-        needles = _needles(self.marks)
+        # Most edits hold no mark: their arguments stay undecoded.
+        may_hold_mark = self._may_hold_mark
         for index, entry in enumerate(transcript.entries):
             if not isinstance(entry, ToolCall):
                 continue
             if entry.command is not None:
-                if index >= transcript.new_from and _COMMAND_NEEDLES.search(entry.command):
+                if index >= transcript.new_from and _is_suspect(entry.command):
                     found.extend(self._bypasses(entry))
-            elif is_edit(entry) and _may_hold_mark(entry, needles):
+            elif is_edit(entry) and may_hold_mark(memoryview(entry.arguments)):
                 for edit in edits_of(entry):
                     removed.update(self._removed_lines(edit))
                     if index >= transcript.new_from:
@@ -104,7 +122,7 @@ class WorkaroundDetector:
         if _PROSE.search(edit.path):
             return
         old: str | None = edit.old
-        for rule in self.marks:
+        for rule in self._mark_set.in_text(edit.new):
             added = rule.lines(edit.new)
             if not added:
                 continue
@@ -120,8 +138,9 @@ class WorkaroundDetector:
     def _removed_lines(self, edit: Edit) -> Iterator[str]:
         if not edit.old:
             return
-        new_lines = {line.strip() for line in edit.new.split("\n")}
-        for rule in self.marks:
+        rules = self._mark_set.in_text(edit.old)
+        new_lines = {line.strip() for line in edit.new.split("\n")} if rules else set()
+        for rule in rules:
             for line, words in rule.lines(edit.old).items():
                 if line not in new_lines:
                     yield from [line] * len(words)
@@ -135,9 +154,9 @@ class WorkaroundDetector:
                     break
 
 
-def _may_hold_mark(call: ToolCall, needles: tuple[str, ...]) -> bool:
-    """Look for the needles in the raw arguments: most edits hold none and stay undecoded."""
-    return raw_holds(call.arguments, needles)
+def _is_suspect(command: str) -> bool:
+    data = memoryview(command.encode("utf-8", "surrogatepass"))
+    return _may_be_bypass(data) and _COMMAND_NEEDLES.search(command) is not None
 
 
 def _count(lines: dict[str, list[str]]) -> int:

@@ -1,0 +1,77 @@
+"""Looking for many literal texts at once: the cheap question before a rule reads anything.
+
+With the optional library all of them are looked for in one pass (Aho and Corasick 1975); without it one after
+the other, with the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from jilog_review import limits
+
+try:
+    from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
+
+    HAS_AUTOMATON = True
+except ImportError:
+    HAS_AUTOMATON = False
+
+AnyInBytes: TypeAlias = Callable[[memoryview], bool]
+"""Tells whether one of some texts stands in bytes."""
+FoundInText: TypeAlias = Callable[[str], Iterable[int]]
+"""Gives the places, in the list of texts, of those that stand in a text; one may be given several times."""
+
+
+def any_in_bytes(needles: Sequence[bytes]) -> AnyInBytes:
+    """Make the search for one of ``needles`` in bytes of any size."""
+    chosen = tuple(needles)
+    if not chosen or not HAS_AUTOMATON:
+        texts = tuple(needle.decode("latin-1") for needle in chosen)
+        return lambda data: _any_one_by_one(data, texts)
+    find = BytesAhoCorasick(chosen, implementation=Implementation.DFA).find_matches_as_indexes
+    step = limits.NEEDLE_STEP_BYTES
+    # The library gives every place: a step at a time, so that a file of nothing but needles costs no memory.
+    overlap = max(map(len, chosen)) - 1
+
+    def search(data: memoryview) -> bool:
+        size = len(data)
+        if size <= step:
+            return bool(find(data))
+        return any(find(data[start : start + step + overlap]) for start in range(0, size, step))
+
+    return search
+
+
+def _any_one_by_one(data: memoryview, needles: Sequence[str]) -> bool:
+    # Bytes as characters, because a search in text is faster; a loop, because this runs over all of a file.
+    text = str(data, "latin-1")
+    for needle in needles:  # noqa: SIM110 (see above)
+        if needle in text:
+            return True
+    return False
+
+
+def found_in_text(needles: Sequence[str]) -> FoundInText:
+    """Make the search for those of ``needles`` that stand in a text; the empty one stands in every text."""
+    chosen = tuple(needles)
+    always = tuple(place for place, needle in enumerate(chosen) if not needle)
+    places = tuple(place for place, needle in enumerate(chosen) if needle)
+
+    def one_by_one(text: str) -> list[int]:
+        return [place for place, needle in enumerate(chosen) if needle in text]
+
+    if not places or not HAS_AUTOMATON:
+        return one_by_one
+    texts = [chosen[place] for place in places]
+    find = AhoCorasick(texts, store_patterns=False, implementation=Implementation.DFA).find_matches_as_indexes
+
+    def at_once(text: str) -> list[int]:
+        try:
+            matches = find(text, overlapping=True)
+        except UnicodeEncodeError:  # half of a surrogate pair, which the library cannot carry
+            return one_by_one(text)
+        return [*always, *(places[match[0]] for match in matches)]
+
+    return at_once
