@@ -16,7 +16,7 @@ from jilog_ledger.errors import InputError
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import format_time
 from jilog_spool.causes import cause_of
-from jilog_spool.peers import Peer, PeerTable, read_ssh_config_hosts
+from jilog_spool.peers import DEFAULT_COMMAND, Peer, PeerTable, read_ssh_config_hosts
 from jilog_spool.replica import Replica
 from jilog_spool.report import SessionReport
 from jilog_spool.sync import PeerResult
@@ -39,7 +39,7 @@ def peer_table(config: Config, home: Home, disk: Disk) -> PeerTable:
                 user=peer.user or "",
                 host_key=plain_key(peer.host_key or ""),
                 zones=peer.zones,
-                **({"command": peer.command} if peer.command else {}),
+                command=peer.command or DEFAULT_COMMAND,
             )
         )
     return table
@@ -51,7 +51,7 @@ def plain_key(line: str) -> str:
 
 
 def chosen_peers(names: Sequence[str], table: PeerTable, ssh_hosts: Sequence[str]) -> list[Peer]:
-    """Give the named peers; without names all known ones, and the ssh hosts that match a pattern.
+    """Give the named peers; without names all that are called, and the ssh hosts that match a pattern.
 
     Raises:
         InputError: a name is not known, or nobody is.
@@ -59,10 +59,14 @@ def chosen_peers(names: Sequence[str], table: PeerTable, ssh_hosts: Sequence[str
     spelled_out = read_ssh_config_hosts(SSH_CONFIG.expanduser())
     if names:
         return [table.resolve(name, spelled_out) for name in dict.fromkeys(names)]
-    peers = {peer.name: peer for peer in table.peers()}
+    peers = {peer.name: peer for peer in table.peers() if not peer.inbound}
     for host in spelled_out:
         if any(fnmatch.fnmatchcase(host, pattern) for pattern in ssh_hosts):
             peers.setdefault(host, Peer(host).check())
+    if not peers and table.peers():
+        raise InputError(
+            "no peer is to be called: all of them call this host", hint="on a peer: jilog spool sync"
+        )
     if not peers:
         raise InputError("no peers are known", hint="add one: jilog peer add NAME HOST")
     return list(peers.values())

@@ -11,8 +11,10 @@ import base64
 import binascii
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import ifaddr
 from zeroconf import Error as ZeroconfError
@@ -23,6 +25,7 @@ from jilog_ledger.errors import InputError, PeerError
 from jilog_ledger.identifiers import check_name
 
 SERVICE_TYPE = "_jilog-spool._tcp.local."
+PAIRING_TYPE = "_jilog-pair._tcp.local."
 TXT_VERSION = b"1"
 
 FOUND_MAX = 256
@@ -97,10 +100,31 @@ def own_addresses() -> tuple[str, ...]:
     return tuple(sorted(routable or found))
 
 
-class _Responder:
-    """One zeroconf, on the addresses of one moment."""
+T = TypeVar("T")
 
-    def __init__(self, addresses: tuple[str, ...], seen: dict[str, Found]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Service(Generic[T]):
+    """A kind of service, and how an announcement of it is understood; None passes it over."""
+
+    type: str
+    read: Callable[[Mapping[bytes, bytes | None], list[str], int | None], T | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is announced: an instance's name, port and TXT keys."""
+
+    name: str
+    port: int
+    properties: dict[bytes, bytes]
+
+
+class _Responder(Generic[T]):
+    """One zeroconf, on the addresses of one moment, for one kind of service."""
+
+    def __init__(self, service: _Service[T], addresses: tuple[str, ...], seen: dict[str, T]) -> None:
+        self._service = service
         self._addresses = addresses
         self._seen = seen
         self._resolving: set[asyncio.Task[None]] = set()
@@ -113,19 +137,21 @@ class _Responder:
                 hint="is another program holding port 5353 for itself?",
             ) from exc
 
-    async def start(self, announcement: Announcement | None) -> None:
-        if announcement is not None:
-            info = AsyncServiceInfo(
-                SERVICE_TYPE,
-                f"{instance_name(announcement)}.{SERVICE_TYPE}",
-                port=announcement.port,
-                properties=txt_of(announcement),
-                server=f"{instance_name(announcement)}.local.",
-                parsed_addresses=list(self._addresses),
-            )
-            # The name holds a hash of our key, so nobody else has it and a second of probing can be spared.
-            await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
-        self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._changed])
+    async def announce(self, record: _Record) -> None:
+        info = AsyncServiceInfo(
+            self._service.type,
+            f"{record.name}.{self._service.type}",
+            port=record.port,
+            properties=record.properties,
+            server=f"{record.name}.local.",
+            parsed_addresses=list(self._addresses),
+        )
+        # The name holds a hash or a random part, so nobody else has it and a second of probing can be spared.
+        await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
+
+    def browse(self) -> None:
+        kind, zeroconf = self._service.type, self._zeroconf.zeroconf
+        self._browser = AsyncServiceBrowser(zeroconf, kind, handlers=[self._changed])
 
     def _changed(
         self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
@@ -141,7 +167,8 @@ class _Responder:
         info = AsyncServiceInfo(service_type, name)
         with contextlib.suppress(ZeroconfError, OSError):
             if await info.async_request(zeroconf, RESOLVE_MILLISECONDS):
-                found = read_found(info.properties, info.parsed_addresses(IPVersion.V4Only), info.port)
+                addresses = info.parsed_addresses(IPVersion.V4Only)
+                found = self._service.read(info.properties, addresses, info.port)
                 if found is not None:
                     self._seen[name] = found
 
@@ -152,6 +179,13 @@ class _Responder:
             await self._browser.async_cancel()
         # Says goodbye for what was announced.
         await self._zeroconf.async_close()
+
+
+_ENDPOINTS = _Service(SERVICE_TYPE, read_found)
+
+
+def _record_of(announcement: Announcement) -> _Record:
+    return _Record(instance_name(announcement), announcement.port, txt_of(announcement))
 
 
 class Discovery:
@@ -185,10 +219,12 @@ class Discovery:
         """
         while True:
             addresses = await asyncio.to_thread(self._addresses)
-            responder = _Responder(addresses, self._seen)
+            responder = _Responder(_ENDPOINTS, addresses, self._seen)
             self.builds += 1
             try:
-                await responder.start(self._announcement)
+                if self._announcement is not None:
+                    await responder.announce(_record_of(self._announcement))
+                responder.browse()
                 await self._until_changed(addresses)
             finally:
                 await asyncio.shield(responder.close())
@@ -208,11 +244,81 @@ async def scan(seconds: float, *, addresses: tuple[str, ...] | None = None) -> l
     """
     seen: dict[str, Found] = {}
     here = addresses if addresses is not None else await asyncio.to_thread(own_addresses)
-    responder = _Responder(here, seen)
+    responder = _Responder(_ENDPOINTS, here, seen)
     try:
-        await responder.start(None)
+        responder.browse()
         await asyncio.sleep(seconds)
     finally:
         await responder.close()
     unique = {item.public_key: item for item in seen.values()}
     return sorted(unique.values(), key=lambda item: (item.source, item.public_key))
+
+
+@dataclass(frozen=True, slots=True)
+class PairingFound:
+    """Where somebody says that a pairing code may be tried. The code itself proves it, or not."""
+
+    code: str
+    source: str
+    addresses: tuple[str, ...]
+    port: int
+
+
+def read_pairing(
+    properties: Mapping[bytes, bytes | None], addresses: list[str], port: int | None
+) -> PairingFound | None:
+    """Understand the announcement of a pairing; None when it is not what it should be."""
+    if properties.get(b"v") != TXT_VERSION or not port or not 0 < port <= 65535 or not addresses:
+        return None
+    try:
+        source = check_name("source", (properties.get(b"source") or b"").decode("ascii"))
+        code = (properties.get(b"code") or b"").decode("ascii")
+    except (InputError, UnicodeDecodeError):
+        return None
+    if len(code) != 2 or not code.isalnum():
+        return None
+    return PairingFound(code, source, tuple(addresses[:ADDRESSES_MAX]), port)
+
+
+_PAIRINGS = _Service(PAIRING_TYPE, read_pairing)
+
+
+@contextlib.asynccontextmanager
+async def announced_pairing(
+    code: str, source: str, port: int, *, addresses: tuple[str, ...] | None = None
+) -> AsyncIterator[None]:
+    """Announce for the length of a block that the code with this public part may be tried here.
+
+    Raises:
+        PeerError: the network cannot be used.
+    """
+    here = addresses if addresses is not None else await asyncio.to_thread(own_addresses)
+    responder = _Responder(_PAIRINGS, here, {})
+    try:
+        name = f"{source[:40]}-{code}-{os.urandom(4).hex()}"
+        properties = {b"v": TXT_VERSION, b"source": source.encode(), b"code": code.encode()}
+        await responder.announce(_Record(name, port, properties))
+        yield
+    finally:
+        await asyncio.shield(responder.close())
+
+
+async def find_pairings(
+    code: str, seconds: float, *, addresses: tuple[str, ...] | None = None
+) -> list[PairingFound]:
+    """Look for ``seconds`` for hosts that show a code with this public part; all of them, by address.
+
+    Raises:
+        PeerError: the network cannot be listened on.
+    """
+    seen: dict[str, PairingFound] = {}
+    here = addresses if addresses is not None else await asyncio.to_thread(own_addresses)
+    responder = _Responder(_PAIRINGS, here, seen)
+    try:
+        responder.browse()
+        # The whole time: a second answer means that somebody pretends, and must not be missed.
+        await asyncio.sleep(seconds)
+    finally:
+        await responder.close()
+    unique = {(item.addresses, item.port): item for item in seen.values() if item.code == code}
+    return [unique[place] for place in sorted(unique)]

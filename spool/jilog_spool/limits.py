@@ -129,3 +129,24 @@ when it comes back, what it lacks is emitted again."""
 
 DIRECTORY_HEARTBEAT_SECONDS = 86_400
 """How often a statement is written although nothing has changed, so that its host is not forgotten."""
+
+PAIRING_CODE_SECONDS = 300.0
+"""How long a pairing code lives: long enough to walk to the other host, and to type it."""
+
+PAIRING_WRONG_TRIES_MAX = 3
+"""Wrong tries that a code lives through: at 30 bits, one chance in 358 million for who guesses."""
+
+PAIRING_ATTEMPTS_MAX = 100
+"""Connections to one code, whatever they do: each costs this host 20 ms of its processor."""
+
+PAIRING_CONNECTIONS_MAX = 8
+"""The same at one time; more are closed unread."""
+
+PAIRING_TALK_SECONDS = 20.0
+"""One conversation, from connection to the end; no person is waited for in it."""
+
+PAIRING_PACE_SECONDS = 0.25
+"""The least time between two connections that are listened to, so that guesses and floods are slow."""
+
+PAIRING_FIND_SECONDS = 3.0
+"""How long a host is looked for on the local network by the public part of its code."""

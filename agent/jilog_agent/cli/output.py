@@ -22,6 +22,12 @@ def print_json(fields: Mapping[str, JsonValue]) -> None:
     sys.stdout.write(json_text({"schema_version": SCHEMA_VERSION, **fields}) + "\n")
 
 
+def print_json_line(fields: Mapping[str, JsonValue]) -> None:
+    """Print one of several JSON objects of a command that goes on: each is one line, and out at once."""
+    sys.stdout.write(json_text({"schema_version": SCHEMA_VERSION, **fields}, indent=None) + "\n")
+    sys.stdout.flush()
+
+
 def print_line(text: str = "") -> None:
     """Print one line of a result."""
     sys.stdout.write(text + "\n")

@@ -35,6 +35,7 @@ group = LazyGroup(
     ),
     table={
         "add": Entry(f"{_THIS}:add", "Add a peer, or change one."),
+        "pair": Entry("jilog_agent.cli.peer_pair:pair", "Make two hosts peers by a short code."),
         "list": Entry(f"{_THIS}:list_", "List the known peers."),
         "scan": Entry(f"{_THIS}:scan", "Look for hosts on the local network and in ~/.ssh/config."),
         "trust": Entry(f"{_THIS}:trust", "Set the one host key that a peer may have."),
@@ -138,6 +139,7 @@ def list_(*, as_json: bool) -> None:
                         "port": peer.port or None,
                         "user": peer.user or None,
                         "host_key": peer.host_key or None,
+                        "inbound": peer.inbound,
                         "zones": list(granted_zones(workspace.config, peer)),
                     }
                     for peer in peers
