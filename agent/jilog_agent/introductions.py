@@ -50,7 +50,7 @@ def newcomer(found: Introduced, address: str, known: Known, wish: Wish) -> Peer:
     line = public_key_text(found.public_key)
     place = {"host": address, "port": found.port, "inbound": not found.port}
     for peer in known.peers.values():
-        if raw_key(peer.host_key) == found.public_key:
+        if found.public_key in map(raw_key, peer.host_keys):
             if peer.name in known.configured:
                 return peer
             return replace(peer, zones=wish.zones or peer.zones, **place)  # type: ignore[arg-type] # as Peer has them

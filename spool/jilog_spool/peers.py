@@ -33,13 +33,9 @@ class Peer:
     An empty ``host`` means that ``name`` is what ssh is asked to connect to, with all that
     ``~/.ssh/config`` says of it; ``port`` 0 and an empty ``user`` leave these to ssh, too. ``host_key`` is
     the one key the host may have, as ``ssh-ed25519 AAAA…``; empty leaves it to the known_hosts files.
-<<<<<<< HEAD
     ``next_host_key`` is the one that it is about to change to: while it is there, either key will do.
-    ``zones`` are the ones to sync with it; empty means all that it may see.
-=======
     ``zones`` are the ones to sync with it; empty means all that it may see. ``inbound`` tells that it has no
     endpoint: it calls this host, and is called itself only when somebody names it.
->>>>>>> b217560 (spool: two hosts become peers by a short code that binds both keys)
     """
 
     name: str

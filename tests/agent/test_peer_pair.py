@@ -16,9 +16,10 @@ from jilog_agent.sightings import public_key_text
 from jilog_spool.pairing import Introduced
 from jilog_spool.pairing_net import NotWanted
 from jilog_spool.peers import Peer
-from support.agent_hosts import free_port, new_host, public_key
+from support.agent_hosts import free_port, public_key
 from support.agent_process import ask, running, wait_for
 from support.jilog_cli import TIMEOUT_SECONDS, Host
+from support.jilog_local import LocalHost
 
 
 @dataclass(slots=True)
@@ -48,6 +49,16 @@ def inviting(host: Host, *options: str) -> Iterator[Inviting]:
                 process.terminate()
 
 
+def new_pairing_host(tmp_path: Path, folder: str, source: str = "", *, listen: int | None = None) -> Host:
+    """Make a host. What it runs to the end runs in this process; what it starts is a process of its own."""
+    host = LocalHost(tmp_path / folder)
+    host.root.mkdir()
+    address = f'listen = "127.0.0.1:{listen}"\n' if listen else ""
+    host.config.write_text(f'[agent]\nmdns = false\nsync_every = "1s"\n{address}')
+    assert host.run("init", "--source", source or folder).returncode == 0
+    return host
+
+
 def peers_of(host: Host) -> dict[str, dict[str, object]]:
     listed = host.json("peer", "list")["peers"]
     assert isinstance(listed, list)
@@ -60,7 +71,7 @@ def key_line(host: Host) -> str:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Host, Host]:
-    return new_host(tmp_path, "alpha"), new_host(tmp_path, "beta", listen=free_port())
+    return new_pairing_host(tmp_path, "alpha"), new_pairing_host(tmp_path, "beta", listen=free_port())
 
 
 def test_a_code_typed_on_the_other_host_makes_both_trusted_peers(pair: tuple[Host, Host]) -> None:
@@ -83,8 +94,9 @@ def test_paired_hosts_converge_while_their_agents_run_all_the_time(pair: tuple[H
         ask(alpha, "write", {"entry": {"session_id": "s", "type": "decision", "title": "hello"}})
 
         with inviting(beta) as shown:
-            assert alpha.run("peer", "pair", shown.code, shown.place).returncode == 0
-            assert shown.finish()[0] == 0
+            joining = alpha.start("peer", "pair", shown.code, shown.place)
+            joining.communicate(timeout=TIMEOUT_SECONDS)
+            assert (joining.returncode, shown.finish()[0]) == (0, 0)
 
         wait_for(lambda: ask(beta, "query", {}), "the entry at beta")
 
@@ -161,19 +173,14 @@ def test_clash_on_the_joining_host_leaves_nothing_on_either(pair: tuple[Host, Ho
 
 
 def test_two_hosts_of_one_name_are_told_apart_and_refused(tmp_path: Path) -> None:
-    one, two = (new_host(tmp_path / side, "same") for side in map(str, (1, 2)) if _made(tmp_path / side))
+    one, two = new_pairing_host(tmp_path, "one", "same"), new_pairing_host(tmp_path, "two", "same")
 
     with inviting(one) as shown:
         joined = two.run("peer", "pair", shown.code, shown.place)
 
     assert joined.returncode == 7
-    assert "under the name of this one" in joined.stderr
+    assert "both hosts write under one name" in joined.stderr
     assert peers_of(one) == peers_of(two) == {}
-
-
-def _made(folder: Path) -> bool:
-    folder.mkdir()
-    return True
 
 
 def test_host_that_stops_showing_its_code_is_gone(pair: tuple[Host, Host]) -> None:
@@ -189,7 +196,7 @@ def test_host_that_stops_showing_its_code_is_gone(pair: tuple[Host, Host]) -> No
 
 
 def test_a_code_is_found_on_the_local_network_by_its_public_part(tmp_path: Path) -> None:
-    alpha, beta = new_host(tmp_path, "alpha"), new_host(tmp_path, "beta")
+    alpha, beta = new_pairing_host(tmp_path, "alpha"), new_pairing_host(tmp_path, "beta")
     process = beta.start("peer", "pair", "--json")
     with process:
         assert process.stdout is not None
@@ -205,7 +212,7 @@ def test_a_code_is_found_on_the_local_network_by_its_public_part(tmp_path: Path)
 
 
 def test_a_code_that_nobody_shows_is_told_with_the_next_command(tmp_path: Path) -> None:
-    done = new_host(tmp_path, "alpha").run("peer", "pair", "zz-000-000", "no-such-host")
+    done = new_pairing_host(tmp_path, "alpha").run("peer", "pair", "zz-000-000", "no-such-host")
 
     assert done.returncode == 7
     assert "no-such-host does not show the code zz-…" in done.stderr
@@ -215,7 +222,7 @@ def test_a_code_that_nobody_shows_is_told_with_the_next_command(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "that is no pairing code"),
+        (["no-code-here"], "that is no pairing code"),
         (["--listen", "nowhere"], "invalid address"),
         (["--name", "../x"], "invalid peer name"),
         (["--zone", "mian"], "unknown zone 'mian'"),
@@ -223,7 +230,7 @@ def test_a_code_that_nobody_shows_is_told_with_the_next_command(tmp_path: Path) 
     ],
 )
 def test_a_mistake_is_refused_with_a_hint(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = new_host(tmp_path, "alpha").run("peer", "pair", *arguments)
+    done = new_pairing_host(tmp_path, "alpha").run("peer", "pair", *arguments)
 
     assert done.returncode == 2
     assert message in done.stderr
