@@ -15,6 +15,7 @@
     agent.sock                the socket it answers on
     peers.toml                the peers added by command
     known_hosts               host keys that jilog itself learnt
+    directory_hosts           hosts that are trusted in spool directories only
 
 Directories are 0700 and files 0600: the ledger tells what its owner does all day.
 """
@@ -70,6 +71,16 @@ class Home:
     def sync_history_path(self) -> Path:
         """The last sync with each peer; it may be deleted at any time."""
         return self.root / "spool" / "history.json"
+
+    @property
+    def directories_path(self) -> Path:
+        """The last pass over each spool directory; it may be deleted at any time."""
+        return self.root / "spool" / "directories.json"
+
+    @property
+    def directory_hosts_path(self) -> Path:
+        """Hosts that are trusted in spool directories, one line each."""
+        return self.root / "directory_hosts"
 
     @property
     def review_dir(self) -> Path:

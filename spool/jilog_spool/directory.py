@@ -53,6 +53,10 @@ class SpoolDirectory:
         self._states: dict[tuple[str, str], State] = {}
         self._settled: Settled = {}
 
+    def take_over(self, other: SpoolDirectory) -> None:
+        """Take what another view of the same directory has read already, so that it is not read again."""
+        self._states, self._settled = other._states, other._settled
+
     def emit(self, *, dry_run: bool = False, on_bytes: OnBytes = _tell_nobody) -> DirectoryReport:
         """Put out what others may lack, and say what this host holds.
 

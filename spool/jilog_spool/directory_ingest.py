@@ -134,7 +134,7 @@ class Ingest:
 
     def _take_tail(self, zone: str, news: list[Piece]) -> bool:
         """Take slices that go on from what is held; when they do not fit, all of them from byte 0 on."""
-        if self._extend(zone, list(self._tails(zone, news))):
+        if self._may_extend(zone, news[0]) and self._extend(zone, list(self._tails(zone, news))):
             return True
         mates = self._mates(news[0])
         tails = list(self._tails(zone, mates))
@@ -148,6 +148,10 @@ class Ingest:
         writer = self._target(zone, header, last.writer.epoch)
         taken = self._complete(zone, writer, header, data, last.signed)
         return taken and last.signed.head.length >= max(piece.name.end for piece in news)
+
+    def _may_extend(self, zone: str, first: Piece) -> bool:
+        held = _held_info(self._replicas[zone], first.name.writer, first.name.number)
+        return held is not None and not held.sealed and first.name.start <= held.content_length
 
     def _extend(self, zone: str, tails: list[Tail]) -> bool:
         """Append slices to what is held of their writer, whose key is known by that; tell whether all fit."""

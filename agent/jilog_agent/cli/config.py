@@ -38,6 +38,9 @@ def show(as_json: bool) -> None:
     lists += [("reader", reader.name, ", ".join(reader.paths)) for reader in config.readers]
     lists += [("tracker", config.tracker.type, _tracker_place(config.tracker))]
     lists += [("peer", peer.name, peer.host) for peer in config.peers]
+    lists += [
+        ("directory", item.peer or ", ".join(item.zones), str(item.path)) for item in config.directories
+    ]
     print_table(("KIND", "NAME", f"WHERE ({origin})"), lists)
 
 
@@ -126,5 +129,15 @@ def config_document(config: Config) -> dict[str, JsonValue]:
         "peers": [
             {"name": peer.name, "host": peer.host, "port": peer.port, "user": peer.user}
             for peer in config.peers
+        ],
+        "directories": [
+            {
+                "path": str(item.path),
+                "peer": item.peer,
+                "zones": list(item.zones),
+                "every_seconds": item.every_seconds,
+                "keep_seconds": item.keep_seconds,
+            }
+            for item in config.directories
         ],
     }

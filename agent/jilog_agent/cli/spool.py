@@ -15,6 +15,7 @@ from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
+from jilog_agent.cli.spool_directory_status import directories_document, print_directories
 from jilog_agent.workspace import Workspace
 from jilog_ledger.errors import InputError, JilogError
 from jilog_ledger.event import JsonValue
@@ -34,6 +35,15 @@ group = LazyGroup(
     table={
         "sync": Entry(
             "jilog_agent.cli.spool_sync:sync", "Exchange what each side lacks with peers, over SSH."
+        ),
+        "emit": Entry(
+            "jilog_agent.cli.spool_directory:emit", "Put what this host holds into a directory, for others."
+        ),
+        "ingest": Entry(
+            "jilog_agent.cli.spool_directory:ingest", "Take what other hosts put into a directory."
+        ),
+        "watch": Entry(
+            "jilog_agent.cli.spool_directory:watch", "Ingest from and emit to a directory, again and again."
         ),
         "status": Entry(f"{_THIS}:status", "Show the last sync with each peer, and why it failed."),
         "verify": Entry("jilog_agent.cli.verify:command", "Read every segment again, as `jilog verify`."),
@@ -65,8 +75,10 @@ def status(*, as_json: bool) -> None:
         verdicts = verdicts_by_peer(workspace, ledgers, now_ns())
     if as_json:
         names = sorted({*verdicts, *history})
-        print_json({"peers": [_peer_document(workspace, name, history, verdicts) for name in names]})
+        document = [_peer_document(workspace, name, history, verdicts) for name in names]
+        print_json({"peers": document, "directories": directories_document(workspace)})
         return
+    print_directories(workspace)
     if not verdicts:
         print_line("no peers yet; add one: jilog peer add NAME HOST")
         return

@@ -11,6 +11,7 @@ from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
+from jilog_agent.cli.spool_directory_status import directories_document, print_directories
 from jilog_agent.inspection import WriterStatus, ZoneStatus, inspect_zone
 from jilog_agent.workspace import Workspace
 from jilog_ledger.event import JsonValue
@@ -53,6 +54,7 @@ def command(*, zone: str | None, as_json: bool) -> None:
                     }
                     for name, item in peers.items()
                 ],
+                "directories": directories_document(workspace),
             }
         )
         return
@@ -63,6 +65,7 @@ def command(*, zone: str | None, as_json: bool) -> None:
         print_line()
         rows = [(f"  {name}", item.reason.value, item.detail, item.next_step) for name, item in peers.items()]
         print_table(("  PEER", "STATE", "WHY", "NEXT"), rows)
+    print_directories(workspace)
 
 
 def _peers(workspace: Workspace, ledgers: Sequence[ZoneLedger]) -> dict[str, Verdict]:

@@ -4,6 +4,7 @@ from jilog_agent.config.load import ConfigSources, load_config
 from jilog_agent.config.model import (
     AgentConfig,
     Config,
+    DirectoryConfig,
     PeerConfig,
     ReaderConfig,
     ReviewConfig,
@@ -17,6 +18,7 @@ __all__ = [
     "AgentConfig",
     "Config",
     "ConfigSources",
+    "DirectoryConfig",
     "PeerConfig",
     "ReaderConfig",
     "ReviewConfig",

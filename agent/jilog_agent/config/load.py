@@ -125,6 +125,7 @@ def load_config(sources: ConfigSources) -> Config:
         agent=sections.read_agent(top, expand),
         peers=sections.read_peers(top),
         settings=tuple(settings),
+        directories=sections.read_directories(top, expand),
     )
     top.finish()
     return config

@@ -130,6 +130,22 @@ class PeerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryConfig:
+    """One ``[[directory]]``: a folder that a sync tool, a mount or a stick carries to other hosts.
+
+    Its zones are those of ``peer``, or ``zones``, or else the shared ones. ``keep_seconds`` is how long a
+    segment stays after every reader has it; None is for good. ``trust`` are public keys of hosts.
+    """
+
+    path: Path
+    peer: str | None = None
+    zones: tuple[str, ...] = ()
+    every_seconds: int = 30
+    keep_seconds: int | None = None
+    trust: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SpoolConfig:
     """``[spool]``: which hosts of ``~/.ssh/config`` are peers, by pattern, and how long to wait."""
 
@@ -180,6 +196,7 @@ class Config:
     agent: AgentConfig
     peers: tuple[PeerConfig, ...]
     settings: tuple[Setting, ...]
+    directories: tuple[DirectoryConfig, ...] = ()
 
     def zone(self, zone_id: str | None) -> ZoneConfig:
         """Give the zone of that id; without one, the first, where commands write.

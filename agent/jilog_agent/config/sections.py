@@ -17,6 +17,7 @@ from jilog_agent.config.model import (
     SESSION_ID_SOURCES,
     TRACKER_TYPES,
     AgentConfig,
+    DirectoryConfig,
     PeerConfig,
     ReaderConfig,
     SpoolConfig,
@@ -325,6 +326,40 @@ def _read_peer(table: Table) -> PeerConfig:
     )
     table.finish()
     return peer
+
+
+def read_directories(top: Table, expand: Expander) -> tuple[DirectoryConfig, ...]:
+    """Read ``[[directory]]``."""
+    directories: list[DirectoryConfig] = []
+    for table in top.tables("directory"):
+        directory = _read_directory(table, expand)
+        if any(other.path == directory.path for other in directories):
+            raise table.error(f"path {directory.path} is already taken", hint="name each directory once")
+        directories.append(directory)
+    return tuple(directories)
+
+
+def _read_directory(table: Table, expand: Expander) -> DirectoryConfig:
+    default = DirectoryConfig(expand.path(table.required_text("path", "~/Sync/jilog")))
+    peer, zones = table.text("peer"), table.texts("zones") or ()
+    if peer is not None and zones:
+        raise table.error("peer and zones are both given", hint="keep one of them")
+    directory = DirectoryConfig(
+        path=default.path,
+        peer=peer if peer is None else _checked_name(table, "peer", peer),
+        zones=zones,
+        every_seconds=_duration(table, "every", default.every_seconds),
+        keep_seconds=_duration(table, "keep", 0) or None,
+        trust=table.texts("trust") or (),
+    )
+    table.finish()
+    for line in directory.trust:
+        if not line.startswith("ssh-ed25519 "):
+            raise table.error(
+                f"trust has {line[:40]!r}, which is no public key",
+                hint="use lines such as: ssh-ed25519 AAAA…",
+            )
+    return directory
 
 
 def _checked_name(table: Table, kind: str, name: str) -> str:

@@ -18,6 +18,7 @@ from jilog_agent.daemon import limits
 from jilog_agent.daemon.chores import Chores, free_bytes_of
 from jilog_agent.daemon.connection import LiveMethod, Services
 from jilog_agent.daemon.conversations import Conversations
+from jilog_agent.daemon.directories import Directories
 from jilog_agent.daemon.growth import Growth, watch_other_processes
 from jilog_agent.daemon.instance import Instance
 from jilog_agent.daemon.logbook import Logbook
@@ -95,6 +96,7 @@ class _Agent:
         )
         self._endpoint = Endpoint(zones, self._conversations, self._replicator.claims, self._log)
         self._growth = growth
+        self._directories = Directories(zones, setup.identity, growth, self._log, self._metrics)
         free = free_bytes_of(setup.workspace.home.root)
         self._chores = Chores(zones, self._log, self._metrics, free, lost=self._heal_soon())
         await asyncio.to_thread(self._chores.watch_disk)
@@ -128,6 +130,7 @@ class _Agent:
         self._say_ready()
         watching = watch_other_processes(self._zones, self._growth)
         work = [self._replicator.run(), self._chores.run(), self._watchdog(), watching]
+        work += self._directories.work()
         if self._endpoint.port is not None:
             work.append(self._endpoint.watch())
         agent = self._setup.workspace.config.agent
@@ -209,6 +212,8 @@ class _Agent:
 
     async def _sync(self, params: msgspec.Raw) -> JsonValue:
         asked = parse_params("sync", params, _Params)
+        if not asked.peers:
+            self._directories.hurry()
         return {"peers": [*await self._replicator.sync_now(asked.peers)]}
 
     async def _compare(self, _params: msgspec.Raw) -> JsonValue:
@@ -237,6 +242,7 @@ class _Agent:
             "endpoint": f"{listen[0]}:{self._endpoint.port}" if listen and self._endpoint.port else None,
             "zones": [*self._zones.ledgers],
             "peers": self._replicator.status(),
+            "directories": self._directories.status(),
             "neighbours": [
                 {"source": item.source, "addresses": [*item.addresses], "port": item.port}
                 for item in self._neighbours.announced()
