@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
@@ -95,6 +96,7 @@ class Directories:
         outcome: DirectoryReport | JilogError
         try:
             directory = self._open(kept)
+            self._check_room()
             outcome = directory.ingest()
             self._count(kept, outcome)
             if outcome.grown:
@@ -117,6 +119,14 @@ class Directories:
             opened.take_over(kept.opened)
         kept.opened = opened
         return opened
+
+    def _check_room(self) -> None:
+        """Take nothing in while the disk of this host is nearly full."""
+        reason = self._zones.gate.reason
+        if reason is not None:
+            raise StorageError(
+                f"nothing is exchanged: {reason}", hint=f"df -h {self._zones.workspace.home.root}"
+            ) from OSError(errno.ENOSPC, "nearly full")
 
     def _count(self, kept: Kept, done: DirectoryReport) -> None:
         path = str(kept.config.path)
