@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from jilog_agent.pauses import refuse_held
 from jilog_agent.replication import granted_zones, peer_table, raw_key
+from jilog_agent.syncing import session_options
 from jilog_agent.workspace import Workspace
 from jilog_spool.claims import Claims
 from jilog_spool.replica import Replica
-from jilog_spool.session import Session, SessionOptions
+from jilog_spool.session import Session
 
 
 def known_keys(workspace: Workspace) -> dict[bytes, str]:
@@ -30,14 +32,29 @@ def authoriser(workspace: Workspace) -> Callable[[bytes], str | None]:
 
 
 def session_maker(
-    workspace: Workspace, replicas: Mapping[str, Replica], source: str, claims: Claims
+    workspace: Workspace,
+    replicas: Mapping[str, Replica],
+    source: str,
+    claims: Claims,
+    *,
+    begun: Callable[[str, Session], None] = lambda _name, _session: None,
+    full: Callable[[], str | None] = lambda: None,
+    live: bool = True,
 ) -> Callable[[str], Session]:
-    """Give the function that starts a session over the zones that a peer was granted."""
+    """Give the function that starts a session over the zones that a peer was granted.
+
+    ``begun`` is told of each, ``full`` says why nothing is taken in now. A ``live`` session
+    stays open.
+    """
 
     def new_session(name: str) -> Session:
+        refuse_held(workspace, name)
         table = peer_table(workspace.config, workspace.home, workspace.disk)
         zones = granted_zones(workspace.config, table.resolve(name))
         granted = {zone: replica for zone, replica in replicas.items() if zone in zones}
-        return Session(granted, source=source, claims=claims, options=SessionOptions(live=True))
+        options = session_options(live=live, full=full)
+        session = Session(granted, source=source, claims=claims, options=options)
+        begun(name, session)
+        return session
 
     return new_session

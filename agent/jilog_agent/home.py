@@ -10,7 +10,7 @@
     zones/<id>/               one ledger each, unless the config puts it elsewhere
     digests/                  what the nightly review wrote, unless the config says otherwise
     review/                   how far each transcript was read
-    spool/                    how the last sync with each peer went
+    spool/                    how the last sync with each peer went, and what is paused
     agent/                    the agent process: its lock, pid, log, and how far scrub and review came
     agent.sock                the socket it answers on
     peers.toml                the peers added by command
@@ -81,6 +81,11 @@ class Home:
     def directory_hosts_path(self) -> Path:
         """Hosts that are trusted in spool directories, one line each."""
         return self.root / "directory_hosts"
+
+    @property
+    def pauses_path(self) -> Path:
+        """With whom replication is paused; losing it loses pauses, never events."""
+        return self.root / "spool" / "pauses.json"
 
     @property
     def review_dir(self) -> Path:

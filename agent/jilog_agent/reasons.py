@@ -26,6 +26,8 @@ class Reason(Enum):
     BEHIND = "behind"
     NEVER_SYNCED = "never_synced"
     PAUSED = "paused"
+    QUIET_HOURS = "quiet_hours"
+    PEER_PAUSED = "peer_paused"
     PEER_OFF = "peer_off"
     CONNECTION_REFUSED = "connection_refused"
     NAME_UNKNOWN = "name_unknown"
@@ -37,6 +39,7 @@ class Reason(Enum):
     VERSION_TOO_OLD = "version_too_old"
     GARBAGE = "garbage"
     CONNECTION_LOST = "connection_lost"
+    DISK_LOW = "disk_low"
     DISK_FULL = "disk_full"
     READ_ONLY = "read_only"
     DISK_ERROR = "disk_error"
@@ -50,6 +53,7 @@ class Reason(Enum):
     QUARANTINED = "quarantined"
     FORK = "fork"
     GAP = "gap"
+    GAP_NO_HOLDER = "gap_no_holder"
     REFUSED = "refused"
     CLOCK_SKEW = "clock_skew"
     UNKNOWN = "unknown"
@@ -59,7 +63,9 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.IN_SYNC: ("both hosts hold the same", ""),
     Reason.BEHIND: ("this host has more; it goes out with the next sync", "jilog spool sync {peer}"),
     Reason.NEVER_SYNCED: ("never synced", "jilog spool sync {peer}"),
-    Reason.PAUSED: ("replication is paused", "jilog spool sync {peer}"),
+    Reason.PAUSED: ("replication is paused", "jilog spool resume {peer}"),
+    Reason.QUIET_HOURS: ("quiet hours; it goes on by itself", "jilog spool sync {peer}"),
+    Reason.PEER_PAUSED: ("the peer rests: it is paused, or has quiet hours", "on {peer}: jilog spool resume"),
     Reason.PEER_OFF: ("the peer does not answer", "ping {address}"),
     Reason.CONNECTION_REFUSED: ("nothing listens there", "on {peer}: jilog agent start"),
     Reason.NAME_UNKNOWN: ("its host name cannot be resolved", "jilog peer add {peer} ADDRESS"),
@@ -80,6 +86,7 @@ _WORDS: dict[Reason, tuple[str, str]] = {
         "ssh {address} jilog spool serve --stdio </dev/null",
     ),
     Reason.CONNECTION_LOST: ("the connection was lost; the transfer goes on", "jilog spool sync {peer}"),
+    Reason.DISK_LOW: ("this host's disk is too full to take segments of peers", "df -h {home}"),
     Reason.DISK_FULL: ("the disk of this host is full", "df -h {home}"),
     Reason.READ_ONLY: ("the file system of this host is read-only", "mount | grep ' / '"),
     Reason.DISK_ERROR: ("the disk of this host reports errors", "jilog verify"),
@@ -96,6 +103,10 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.QUARANTINED: ("a damaged segment waits to be fetched again", "jilog spool repair"),
     Reason.FORK: ("the writer has two histories; both are kept", "jilog spool forks"),
     Reason.GAP: ("segments are missing and this peer does not have them", "jilog spool sync"),
+    Reason.GAP_NO_HOLDER: (
+        "gap with no holder: segments are missing and no peer has them",
+        "jilog spool repair",
+    ),
     Reason.REFUSED: ("a segment was refused", "jilog verify"),
     Reason.CLOCK_SKEW: ("its clock, or this host's, is wrong by more than five minutes", "date -u"),
     Reason.UNKNOWN: ("the sync failed", "jilog spool sync {peer}"),
@@ -112,12 +123,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class WriterFacts:
-    """One writer's stream on this host. ``gap``: something above a hole is held."""
+    """One writer's stream on this host.
+
+    ``missing``: segments are known to exist and not held; ``quarantined``: such that were found damaged.
+    """
 
     writer: Writer
     held: Held
     last_time_ns: int = 0
-    gap: bool = False
+    missing: bool = False
     quarantined: bool = False
 
 
@@ -129,6 +143,15 @@ class Trouble:
     writer: Writer
     reason: Reason
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Why nothing is exchanged with a peer for now: a pause or quiet hours, with the command that ends it."""
+
+    reason: Reason
+    detail: str
+    next_step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +168,29 @@ class PeerFacts:
     zones: tuple[str, ...]
     synced: bool = False
     connected: bool = False
-    paused: bool = False
+    resting: Resting | None = None
     cause: Cause | None = None
     detail: str = ""
     level_at_ns: int = 0
     level: Mapping[tuple[str, Writer], Held] = field(default_factory=dict)
     zones_not_shared: frozenset[str] = frozenset()
+    clock_ahead_seconds: int | None = None
     troubles: tuple[Trouble, ...] = ()
     missing_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """This host: its streams by zone, and why it takes no events, if so."""
+    """This host: its streams by zone, and why it takes no events, or none of peers, if so.
+
+    ``without_holder`` are streams with missing segments that every peer was asked for in vain.
+    """
 
     home: str
     zones: Mapping[str, Sequence[WriterFacts]]
     read_only: str | None = None
+    disk_low: str | None = None
+    without_holder: frozenset[tuple[str, Writer]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +247,20 @@ def _judge_zone(peer: PeerFacts, host: HostFacts, zone: str, now_ns: int) -> Ite
     if whole is not None and not writers:
         yield _verdict(peer, host, zone, None, why=whole)
     for facts in writers:
-        why = whole or _writer_reason(peer, zone, facts, now_ns)
+        why = whole or _writer_reason(peer, host, zone, facts)
+        if why[0] in (Reason.IN_SYNC, Reason.BEHIND):
+            why = _clock_reason(peer, facts, now_ns) or why
         yield _with_lag(_verdict(peer, host, zone, facts.writer, why=why), peer, facts, now_ns)
 
 
 def _whole_zone(peer: PeerFacts, host: HostFacts, zone: str) -> tuple[Reason, str] | None:
     """Give the reason that concerns the whole zone, if there is one; the nearest to this host comes first."""
-    if peer.paused:
-        return Reason.PAUSED, ""
+    if peer.resting is not None:
+        return peer.resting.reason, peer.resting.detail
     if host.read_only is not None:
         return Reason.DISK_FULL, host.read_only
+    if host.disk_low is not None:
+        return Reason.DISK_LOW, host.disk_low
     if not peer.synced and peer.cause is None:
         return Reason.NEVER_SYNCED, ""
     if peer.cause is not None and not peer.connected:
@@ -237,23 +270,36 @@ def _whole_zone(peer: PeerFacts, host: HostFacts, zone: str) -> tuple[Reason, st
     return None
 
 
-def _writer_reason(peer: PeerFacts, zone: str, facts: WriterFacts, now_ns: int) -> tuple[Reason, str]:
+def _writer_reason(peer: PeerFacts, host: HostFacts, zone: str, facts: WriterFacts) -> tuple[Reason, str]:
     for trouble in peer.troubles:
         if (trouble.zone, trouble.writer) == (zone, facts.writer):
             return trouble.reason, trouble.detail
-    if facts.quarantined:
-        return Reason.QUARANTINED, ""
-    if facts.gap:
-        return Reason.GAP, ""
-    ahead_seconds = (facts.last_time_ns - now_ns) // SECOND_NS
-    if ahead_seconds > CLOCK_SKEW_SECONDS:
-        return (
-            Reason.CLOCK_SKEW,
-            f"the newest event of {facts.writer.source} is {ahead_seconds} s in the future",
-        )
-    if peer.connected or facts.held == peer.level.get((zone, facts.writer)):
-        return Reason.IN_SYNC, ""
-    return Reason.BEHIND, ""
+    level = facts.held == peer.level.get((zone, facts.writer))
+    if facts.missing:
+        return _missing_reason(host, zone, facts, level=level), ""
+    return (Reason.IN_SYNC if peer.connected or level else Reason.BEHIND), ""
+
+
+def _missing_reason(host: HostFacts, zone: str, facts: WriterFacts, *, level: bool) -> Reason:
+    """Say whether missing segments may still come: from this peer, from another one, or from nobody."""
+    if (zone, facts.writer) in host.without_holder:
+        return Reason.GAP_NO_HOLDER
+    # What was missing already when all that the peer has had come is not among it.
+    if level:
+        return Reason.GAP
+    return Reason.QUARANTINED if facts.quarantined else Reason.GAP
+
+
+def _clock_reason(peer: PeerFacts, facts: WriterFacts, now_ns: int) -> tuple[Reason, str] | None:
+    """Name a clock that is wrong: the peer's, as it told, or the one that a writer took its times from."""
+    ahead = peer.clock_ahead_seconds or 0
+    if abs(ahead) > CLOCK_SKEW_SECONDS:
+        where = "ahead of" if ahead > 0 else "behind"
+        return Reason.CLOCK_SKEW, f"the clock of {peer.name} is {abs(ahead)} s {where} this host's"
+    ahead = (facts.last_time_ns - now_ns) // SECOND_NS
+    if ahead > CLOCK_SKEW_SECONDS:
+        return Reason.CLOCK_SKEW, f"the newest event of {facts.writer.source} is {ahead} s in the future"
+    return None
 
 
 def _verdict(
@@ -262,6 +308,8 @@ def _verdict(
     reason, detail = why
     words, step = _WORDS[reason]
     next_step = step.format(peer=peer.name, address=peer.address, zone=zone, home=host.home)
+    if peer.resting is not None:
+        next_step = peer.resting.next_step
     return Verdict(peer.name, zone, writer, reason, detail or words, next_step)
 
 

@@ -12,11 +12,11 @@ import msgspec
 from jilog_agent.config import Config
 from jilog_agent.home import Home
 from jilog_ledger.disk import Disk
-from jilog_ledger.errors import InputError
+from jilog_ledger.errors import InputError, StorageError
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import format_time
 from jilog_spool.causes import cause_of
-from jilog_spool.peers import DEFAULT_COMMAND, Peer, PeerTable, read_ssh_config_hosts
+from jilog_spool.peers import Peer, PeerTable, read_ssh_config_hosts
 from jilog_spool.replica import Replica
 from jilog_spool.report import SessionReport
 from jilog_spool.sync import PeerResult
@@ -25,24 +25,35 @@ SSH_CONFIG = Path("~/.ssh/config")
 
 
 def peer_table(config: Config, home: Home, disk: Disk) -> PeerTable:
-    """Give all peers: those added by command, and those of the config file, which win.
+    """Give all peers: those added by command, and those of the config file, whose keys win.
 
     The result is for looking up; saving it would copy the config's peers into ``peers.toml``.
     """
     table = PeerTable.load(home.root, disk=disk)
     for peer in config.peers:
+        known = table.get(peer.name)
+        base = known or Peer(peer.name)
         table.put(
-            Peer(
-                name=peer.name,
-                host=peer.host,
-                port=peer.port or 0,
-                user=peer.user or "",
-                host_key=plain_key(peer.host_key or ""),
-                zones=peer.zones,
-                command=peer.command or DEFAULT_COMMAND,
+            replace(
+                base,
+                # A config without a host, which then is the name, leaves the one that was added.
+                host=base.host if known and peer.host == peer.name else peer.host,
+                port=peer.port or base.port,
+                user=peer.user or base.user,
+                host_key=plain_key(peer.host_key or base.host_key),
+                zones=peer.zones or base.zones,
+                command=peer.command or base.command,
             )
         )
     return table
+
+
+def rate_of(config: Config, name: str) -> int:
+    """Give the bytes a second that a session with a peer may move in each direction; 0: without a limit."""
+    for peer in config.peers:
+        if peer.name == name and peer.bytes_per_second is not None:
+            return peer.bytes_per_second
+    return config.spool.bytes_per_second
 
 
 def plain_key(line: str) -> str:
@@ -141,6 +152,7 @@ class SyncRecord(msgspec.Struct, frozen=True):
     troubles: list[TroubleRecord] = []
     level_at: str | None = None
     level: dict[str, dict[str, HeldRecord]] = {}
+    clock_ahead_seconds: int | None = None
 
 
 class SyncHistory:
@@ -152,11 +164,11 @@ class SyncHistory:
 
     def load(self) -> dict[str, SyncRecord]:
         """Give what is remembered; nothing when the file is missing or not ours."""
-        if self._disk.size(self._path) is None:
-            return {}
         try:
+            if self._disk.size(self._path) is None:
+                return {}
             return msgspec.json.decode(self._disk.read(self._path), type=dict[str, SyncRecord])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, StorageError):
             return {}
 
     def add(self, results: Iterable[PeerResult], now_ns: int, held: HeldByZone | None = None) -> None:
@@ -210,6 +222,7 @@ def sync_record(
         troubles=_troubles(report)[:TROUBLES_KEPT_MAX],
         level_at=format_time(now_ns) if level else before.level_at if before else None,
         level=level or (before.level if before else {}),
+        clock_ahead_seconds=report.clock_ahead_seconds,
     )
 
 

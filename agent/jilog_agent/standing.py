@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jilog_agent.client import AgentAway, AgentClient
-from jilog_agent.reasons import Held, HostFacts, PeerFacts, Reason, Trouble, Verdict, WriterFacts, judge
-from jilog_agent.replication import SyncHistory, SyncRecord, granted_zones, peer_table
+from jilog_agent.pauses import held
+from jilog_agent.reasons import (
+    Held,
+    HostFacts,
+    PeerFacts,
+    Reason,
+    Resting,
+    Trouble,
+    Verdict,
+    WriterFacts,
+    judge,
+)
+from jilog_agent.replication import SyncHistory, SyncRecord, TroubleRecord, granted_zones, peer_table
 from jilog_agent.workspace import Workspace
+from jilog_ledger.errors import PeerError
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import parse_rfc3339
-from jilog_spool.causes import Cause
+from jilog_spool.causes import Cause, cause_of
 from jilog_spool.peers import Peer
 
 
@@ -22,24 +34,41 @@ def verdicts_by_peer(
     table = peer_table(workspace.config, workspace.home, workspace.disk)
     history = SyncHistory(workspace.home, workspace.disk).load()
     agent = _agent_status(workspace)
-    host = HostFacts(
-        str(workspace.home.root),
-        {ledger.zone: zone_facts(ledger) for ledger in ledgers},
-        agent.read_only,
-    )
-    return {
-        peer.name: judge(
-            peer_facts(
-                peer,
-                granted_zones(workspace.config, peer),
-                history.get(peer.name),
-                connected=peer.name in agent.connected,
-            ),
-            host,
-            now_ns,
+    peers = [
+        peer_facts(
+            peer,
+            granted_zones(workspace.config, peer),
+            history.get(peer.name),
+            connected=peer.name in agent.connected,
+            resting=_resting(workspace, peer.name),
         )
         for peer in table.peers()
-    }
+    ]
+    zones = {ledger.zone: zone_facts(ledger) for ledger in ledgers}
+    home = str(workspace.home.root)
+    host = HostFacts(home, zones, agent.read_only, agent.disk_low, without_holder(zones, peers))
+    return {peer.name: judge(peer, host, now_ns) for peer in peers}
+
+
+def without_holder(
+    zones: Mapping[str, Sequence[WriterFacts]], peers: Sequence[PeerFacts]
+) -> frozenset[tuple[str, Writer]]:
+    """Name the streams whose missing segments no peer has: all were asked since they were missing."""
+    found = set()
+    for zone, streams in zones.items():
+        asked = [peer for peer in peers if zone in peer.zones]
+        for facts in streams:
+            key = (zone, facts.writer)
+            if facts.missing and asked and all(peer.level.get(key) == facts.held for peer in asked):
+                found.add(key)
+    return frozenset(found)
+
+
+def _resting(workspace: Workspace, name: str) -> Resting | None:
+    hold = held(workspace, name)
+    if hold is None:
+        return None
+    return Resting(Reason.QUIET_HOURS if hold.quiet else Reason.PAUSED, str(hold), hold.next_step)
 
 
 class _AgentStatus:
@@ -47,8 +76,9 @@ class _AgentStatus:
 
     def __init__(self, document: object = None) -> None:
         fields: Mapping[str, object] = document if isinstance(document, dict) else {}
-        read_only, peers = fields.get("read_only"), fields.get("peers")
+        read_only, low, peers = (fields.get(key) for key in ("read_only", "disk_low", "peers"))
         self.read_only = read_only if isinstance(read_only, str) else None
+        self.disk_low = low if isinstance(low, str) else None
         self.connected = {
             str(peer.get("peer"))
             for peer in (peers if isinstance(peers, list) else ())
@@ -71,11 +101,14 @@ def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:
     """Look at the streams of a zone that may travel."""
     store = ledger.shared
     entries = {entry.writer: entry for entry in store.frontier().entries}
-    quarantined = {writer for writer, _ in store.quarantined()}
+    lost: dict[Writer, set[int]] = {}
+    for writer, number in store.quarantined():
+        lost.setdefault(writer, set()).add(number)
     facts = []
-    for writer in sorted({*store.writers(), *quarantined}):
+    for writer in sorted({*store.writers(), *lost}):
         segments = store.segments(writer)
-        if not segments and writer not in quarantined:
+        damaged = lost.get(writer, set()) - {info.number for info in segments}
+        if not segments and not damaged:
             continue
         entry = entries.get(writer)
         facts.append(
@@ -83,19 +116,26 @@ def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:
                 writer,
                 Held(sum(info.events for info in segments), sum(info.length for info in segments)),
                 max((info.last_time_ns for info in segments), default=0),
-                gap=entry is None or bool(entry.above),
-                quarantined=writer in quarantined and (entry is None or bool(entry.above) or not segments),
+                missing=bool(damaged) or entry is None or bool(entry.above),
+                quarantined=bool(damaged),
             )
         )
     return facts
 
 
 def peer_facts(
-    peer: Peer, zones: tuple[str, ...], record: SyncRecord | None, *, connected: bool
+    peer: Peer,
+    zones: tuple[str, ...],
+    record: SyncRecord | None,
+    *,
+    connected: bool,
+    resting: Resting | None = None,
 ) -> PeerFacts:
     """Turn what is remembered of a peer into facts."""
     if record is None:
-        return PeerFacts(peer.name, peer.address, zones, synced=connected, connected=connected)
+        return PeerFacts(
+            peer.name, peer.address, zones, synced=connected, connected=connected, resting=resting
+        )
     return PeerFacts(
         name=peer.name,
         address=peer.address,
@@ -106,16 +146,18 @@ def peer_facts(
         detail=record.error or "",
         level_at_ns=parse_rfc3339(record.level_at) if record.level_at else 0,
         level={
-            (zone, _writer(name)): Held(held.events, held.bytes)
+            (zone, _writer(name)): Held(level.events, level.bytes)
             for zone, writers in record.level.items()
-            for name, held in writers.items()
+            for name, level in writers.items()
         },
         zones_not_shared=frozenset(record.zones_not_shared),
         troubles=tuple(
-            Trouble(item.zone, Writer(item.source, item.epoch), Reason(item.kind), item.detail)
+            Trouble(item.zone, Writer(item.source, item.epoch), _trouble_reason(item), item.detail)
             for item in record.troubles
         ),
         missing_bytes=record.missing_bytes,
+        clock_ahead_seconds=record.clock_ahead_seconds,
+        resting=resting,
     )
 
 
@@ -131,3 +173,10 @@ def _cause(record: SyncRecord) -> Cause | None:
 def _writer(name: str) -> Writer:
     source, _, epoch = name.partition("/")
     return Writer(source, epoch)
+
+
+def _trouble_reason(trouble: TroubleRecord) -> Reason:
+    """Tell a fork from a refusal, and from a peer that has no room."""
+    if trouble.kind == "refused" and cause_of(PeerError(trouble.detail)) is Cause.PEER_DISK_FULL:
+        return Reason.PEER_DISK_FULL
+    return Reason(trouble.kind)

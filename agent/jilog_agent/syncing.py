@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from jilog_agent.replication import rate_of
 from jilog_agent.workspace import Workspace
+from jilog_ledger.times import SECOND_NS, now_ns
 from jilog_spool.peers import Peer
 from jilog_spool.replica import Replica
-from jilog_spool.session import SessionOptions
+from jilog_spool.session import Event, Session, SessionOptions
 from jilog_spool.ssh import SshSettings, SshTransport
 from jilog_spool.sync import OnEvent, PeerResult, sync_peers
 
@@ -23,6 +26,13 @@ def ssh_settings(workspace: Workspace) -> SshSettings:
     )
 
 
+def session_options(
+    *, live: bool = False, forecast: bool = False, full: Callable[[], str | None] = lambda: None
+) -> SessionOptions:
+    """Give the options of this host's sessions: each tells the peer what its clock shows."""
+    return SessionOptions(live=live, forecast=forecast, clock=lambda: now_ns() // SECOND_NS, full=full)
+
+
 def run_sync(
     workspace: Workspace,
     peers: Sequence[Peer],
@@ -30,10 +40,30 @@ def run_sync(
     source: str,
     *,
     on_event: OnEvent | None = None,
-    options: SessionOptions | None = None,
+    forecast: bool = False,
+    bytes_per_second: int | None = None,
 ) -> list[PeerResult]:
-    """Sync ``replicas`` with each peer over SSH, and wait for all; see :func:`sync_peers`."""
-    transport = SshTransport(ssh_settings(workspace))
+    """Sync ``replicas`` with each peer over SSH, and wait for all; see :func:`sync_peers`.
+
+    ``forecast`` only finds out what would move. ``bytes_per_second`` goes before what the config says.
+    """
+    transport = _Limited(workspace, bytes_per_second)
+    options = session_options(forecast=forecast)
     return asyncio.run(
         sync_peers(peers, replicas, transport, source=source, on_event=on_event, options=options)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Limited:
+    """SSH, each session within its peer's share of the line."""
+
+    workspace: Workspace
+    bytes_per_second: int | None
+
+    async def run(self, peer: Peer, session: Session, on_event: Callable[[Event], None]) -> None:
+        """Run a session with a peer; see :class:`SshTransport`."""
+        rate = self.bytes_per_second
+        rate = rate_of(self.workspace.config, peer.name) if rate is None else rate
+        transport = SshTransport(ssh_settings(self.workspace), lambda _session, pump: pump.limit(rate))
+        await transport.run(peer, session, on_event)

@@ -29,6 +29,7 @@ class Cause(Enum):
     DISK_ERROR = "disk_error"
     PEER_DISK_FULL = "peer_disk_full"
     PEER_READ_ONLY = "peer_read_only"
+    PEER_PAUSED = "peer_paused"
     PEER_FAILED = "peer_failed"
     DAMAGED = "damaged"
     BUSY = "busy"
@@ -55,6 +56,7 @@ _BY_PEERS_WORDS = (
     ("no space left", Cause.PEER_DISK_FULL),
     ("disk quota exceeded", Cause.PEER_DISK_FULL),
     ("mib are free on the disk", Cause.PEER_DISK_FULL),
+    ("this host rests", Cause.PEER_PAUSED),
     ("read-only file system", Cause.PEER_READ_ONLY),
     ("has no such command", Cause.COMMAND_MISSING),
     ("speaks protocol versions", Cause.VERSION_TOO_OLD),

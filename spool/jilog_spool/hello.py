@@ -19,7 +19,8 @@ class SessionOptions:
 
     ``live`` asks to stay open after the exchange, ``forecast`` to find out what would move and move
     nothing. ``chance`` gives numbers from 0 to 1, for the moment of the next comparison. ``version`` is the
-    newest spoken.
+    newest spoken. ``clock`` gives Unix seconds, which the two sides tell each other; ``full`` says why no
+    segments are taken now, None when they are.
     """
 
     zstd: bool = True
@@ -27,6 +28,8 @@ class SessionOptions:
     forecast: bool = False
     chance: Callable[[], float] = random.random
     version: int = wire.VERSION
+    clock: Callable[[], int] | None = None
+    full: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def make_hello(frontiers: Mapping[str, Frontier], source: str, options: SessionO
     capabilities = [compression.CAPABILITY] if options.zstd else []
     capabilities += [LIVE_CAPABILITY] if options.live else []
     versions = (min(wire.VERSION_OLDEST, options.version), options.version)
-    return wire.Hello(versions, source, roots, capabilities)
+    return wire.Hello(versions, source, roots, capabilities, options.clock() if options.clock else 0)
 
 
 def agree(hello: wire.Hello, frontiers: Mapping[str, Frontier], options: SessionOptions) -> Agreement:

@@ -62,7 +62,8 @@ class Incoming:
     """Offers of the peer and their transfers.
 
     ``send`` queues a message, ``on_fork`` is told of forks, ``on_stored`` of each zone that grew. ``view``
-    keeps what the peer holds. In a ``forecast`` offers are counted and put off.
+    keeps what the peer holds. In a ``forecast`` offers are counted and put off. While ``full`` gives a
+    reason, offers are refused with it, and pushes put off.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class Incoming:
         on_bad_branch: Callable[[str, Writer], None],
         view: PeerView,
         forecast: bool = False,
+        full: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._on_stored = on_stored
         self._on_bad_branch = on_bad_branch
         self._view = view
         self._forecast = forecast
+        self._full = full
         self._live = False
         self.version = 1
         self.requests = Requests(send)
@@ -183,7 +186,16 @@ class Incoming:
             elif self._forecast:
                 self._count_forecast(transfer)
             elif not self._answered(transfer, self._held_info(transfer)):
-                self._waiting.append(transfer)
+                self._take_or_refuse(transfer)
+
+    def _take_or_refuse(self, transfer: Transfer) -> None:
+        """Line a transfer up, unless this host has no room for it: the next comparison offers it again."""
+        reason = self._full()
+        if reason is None:
+            self._waiting.append(transfer)
+        else:
+            self._report_refused(transfer, reason)
+            self._send(wire.Ack(transfer.id, wire.REFUSED, one_line(reason)))
 
     def _writer(self, message: wire.Offer | wire.Runs | wire.Push) -> Writer:
         if message.zone not in self._frontiers:
@@ -219,7 +231,7 @@ class Incoming:
         self._store_push(transfer, message.offset, data, head.signed_head(message.zone, transfer.origin))
 
     def _store_push(self, transfer: Transfer, offset: int, data: bytes, signed: SignedHead) -> None:
-        if (transfer.zone, transfer.writer) in self._left_out:
+        if (transfer.zone, transfer.writer) in self._left_out or self._full() is not None:
             self._send(wire.Ack(transfer.id, wire.LATER))
             return
         replica, number = self._replicas[transfer.zone], transfer.segment.number
@@ -402,7 +414,7 @@ class Incoming:
     def _answered(self, transfer: Transfer, held: SegmentInfo | None) -> bool:
         """Answer an offer without a transfer, if that is possible."""
         offered = transfer.segment
-        if (transfer.zone, transfer.writer) in self._left_out:
+        if (transfer.zone, transfer.writer) in self._left_out or self._full() is not None:
             self._send(wire.Ack(transfer.id, wire.REFUSED, "the writer is left out because of a fork"))
             return True
         # In a warm session both sides know that they share this history; the longer copy has the other.

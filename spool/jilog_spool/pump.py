@@ -45,7 +45,8 @@ class Pump:
     """Run one session over streams.
 
     The session's store calls block for the disk, so they run in a thread, one at a time. ``lost`` are the
-    exceptions by which the streams say that the connection is gone. ``bandwidth`` limits what is written.
+    exceptions by which the streams say that the connection is gone. ``bandwidth`` limits what is written,
+    ``intake`` what is read; what is not read holds the peer up through the transport's own window.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Pump:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         bandwidth: Bandwidth | None = None,
+        intake: Bandwidth | None = None,
         lost: tuple[type[BaseException], ...] = (OSError,),
     ) -> None:
         self._session = session
@@ -67,6 +69,7 @@ class Pump:
         self._clock = clock
         self._sleep = sleep
         self._bandwidth = bandwidth or Bandwidth(0)
+        self._intake = intake or Bandwidth(0)
         self._lost = lost
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -74,6 +77,10 @@ class Pump:
         self._deaf = False
         self._ticked_at = clock()
         self._session.tick(self._ticked_at)
+
+    def limit(self, bytes_per_second: int) -> None:
+        """Limit each direction from now on; 0 sets no limit."""
+        self._bandwidth, self._intake = Bandwidth(bytes_per_second), Bandwidth(bytes_per_second)
 
     async def notice(self, zones: Iterable[str]) -> None:
         """Let the session know that zones of this host have grown, and send what is new at once."""
@@ -121,10 +128,13 @@ class Pump:
             self._wake.set()
 
     async def _listen(self) -> None:
+        if wait := self._intake.wait_seconds(self._clock()):
+            await self._sleep(wait)
         try:
-            data = await self._reader.read(CHUNK_BYTES_MAX)
+            data = await self._reader.read(self._intake.piece_bytes(CHUNK_BYTES_MAX))
         except self._lost:
             data = b""
+        self._intake.spend(len(data), self._clock())
         await self._call(lambda: self._hear(data))
 
     def _hear(self, data: bytes) -> None:

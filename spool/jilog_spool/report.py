@@ -67,7 +67,8 @@ class SessionReport:
 
     ``bytes_expected`` is what the peer has offered and we have asked for so far, for a progress bar against
     ``bytes_received``. ``wire_bytes_*`` count everything inside the transport. ``round_trips`` counts how
-    often we said something and then heard from the peer. ``rounds`` counts comparisons of frontiers, and
+    often we said something and then heard from the peer. ``clock_ahead_seconds`` is how far the peer's clock
+    is ahead of ours, None when it has not told. ``rounds`` counts comparisons of frontiers, and
     ``forecast_*`` say what a session that only asked would have moved.
     """
 
@@ -82,6 +83,7 @@ class SessionReport:
     refused_count: int = 0
     duplicates: int = 0
     forks: list[ForkFound] = field(default_factory=list)
+    clock_ahead_seconds: int | None = None
     forecast_in: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
     forecast_out: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
     rounds: int = 0
@@ -102,6 +104,11 @@ class SessionReport:
         self.refused_count += 1
         if len(self.refused) < REFUSALS_KEPT_MAX:
             self.refused.append(refused)
+
+    def forget_refusals(self) -> None:
+        """Start over: a new comparison shows whether what was refused still is."""
+        self.refused_count = 0
+        self.refused.clear()
 
     @property
     def events_received(self) -> int:

@@ -118,6 +118,7 @@ class Session:
             on_bad_branch=self._forks.give_up,
             view=self._view,
             forecast=forecast,
+            full=self.options.full,
         )
         self._pushes = Pushes(self._replicas, self._view, self._out)
         self._comparison: Comparison | None = None
@@ -317,6 +318,8 @@ class Session:
         report.peer, report.version = agreed.peer, agreed.version
         report.zones_equal, report.zones_differing = agreed.equal, agreed.differing
         report.zones_not_shared = agreed.unshared
+        if hello.clock and self.options.clock is not None:
+            report.clock_ahead_seconds = hello.clock - self.options.clock()
         self._in.version = self._out.version = self._outbox.version = agreed.version
         self._out.zstd, self._live = agreed.zstd, agreed.live
         self._forks.fetch = agreed.version > 1 and not self.options.forecast
@@ -376,8 +379,12 @@ class Session:
         if owed is not None:
             self._send(wire.Roots(owed))
         self._gossip.plan(self._now)
+        refused = self.report.refused_count
+        self.report.forget_refusals()
         if differ:
             self._next_round()
+        elif refused:
+            self._events.append(Settled())
 
     @property
     def _quiet(self) -> bool:

@@ -49,14 +49,18 @@ FRAME = struct.Struct(">II")
 
 
 class Hello(Struct, frozen=True, omit_defaults=True, rename={
-    "versions": "v", "source": "s", "roots": "z", "capabilities": "c"
+    "versions": "v", "source": "s", "roots": "z", "capabilities": "c", "clock": "t"
 }):  # fmt: skip
-    """The first message of either side: who it is, and the fleet root of each zone it will talk about."""
+    """The first message of either side: who it is, and the fleet root of each zone it will talk about.
+
+    ``clock`` is what its clock shows, in Unix seconds; 0 when it does not say.
+    """
 
     versions: tuple[Count, Count]
     source: Name
     roots: Annotated[dict[Name, Sha256], Meta(max_length=limits.ZONES_MAX)]
     capabilities: Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=64)] = []
+    clock: Count = 0
 
 
 class FrontierPart(Struct, frozen=True, omit_defaults=True, rename={

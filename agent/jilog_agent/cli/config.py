@@ -115,6 +115,8 @@ def config_document(config: Config) -> dict[str, JsonValue]:
         "spool": {
             "ssh_hosts": list(config.spool.ssh_hosts),
             "timeout_seconds": config.spool.timeout_seconds,
+            "bytes_per_second": config.spool.bytes_per_second,
+            "quiet_hours": "-".join(at.strftime("%H:%M") for at in config.spool.quiet_hours or ()) or None,
         },
         "agent": {
             "listen": "{}:{}".format(*config.agent.listen) if config.agent.listen else None,
@@ -124,6 +126,7 @@ def config_document(config: Config) -> dict[str, JsonValue]:
             "metrics_file": str(config.agent.metrics_file) if config.agent.metrics_file else None,
             "log_level": config.agent.log_level,
             "disk_low_mib": config.agent.disk_low_mib,
+            "disk_floor_mib": config.agent.disk_floor_mib,
             "mdns": config.agent.mdns,
         },
         "peers": [

@@ -46,6 +46,10 @@ group = LazyGroup(
             "jilog_agent.cli.spool_directory:watch", "Ingest from and emit to a directory, again and again."
         ),
         "status": Entry(f"{_THIS}:status", "Show the last sync with each peer, and why it failed."),
+        "pause": Entry(
+            "jilog_agent.cli.spool_pause:pause", "Exchange nothing with a peer, or anybody, for a time."
+        ),
+        "resume": Entry("jilog_agent.cli.spool_pause:resume", "End a pause."),
         "verify": Entry("jilog_agent.cli.verify:command", "Read every segment again, as `jilog verify`."),
         "repair": Entry(
             "jilog_agent.cli.spool_repair:repair", "Fetch again from peers what was damaged or is missing."
@@ -162,16 +166,19 @@ def serve(*, stdio: bool, listen: str | None, peer_name: str | None, as_json: bo
 
 
 def _serve_stdio(workspace: Workspace, peer_name: str | None) -> None:
+    from jilog_agent.pauses import EVERYBODY, refuse_held
     from jilog_agent.replication import granted_zones, peer_table, replicas_of
+    from jilog_agent.syncing import session_options
     from jilog_spool.session import Session
     from jilog_spool.stdio import serve_stdio
 
     identity = workspace.identity()
+    refuse_held(workspace, peer_name or EVERYBODY)
     table = peer_table(workspace.config, workspace.home, workspace.disk)
     zones = granted_zones(workspace.config, table.resolve(peer_name) if peer_name else None)
     with workspace.zones(None, identity) as ledgers:
         replicas = {name: replica for name, replica in replicas_of(ledgers).items() if name in zones}
-        serve_stdio(Session(replicas, source=identity.source))
+        serve_stdio(Session(replicas, source=identity.source, options=session_options()))
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -182,21 +189,14 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json: bool) -> None:
-    from jilog_agent.endpoint import authoriser
-    from jilog_agent.replication import granted_zones, peer_table, replicas_of
+    from jilog_agent.endpoint import authoriser, session_maker
+    from jilog_agent.replication import replicas_of
     from jilog_spool.claims import Claims
-    from jilog_spool.session import Session
 
     identity = workspace.identity()
-    claims = Claims()
     with workspace.zones(None, identity) as ledgers:
         replicas = replicas_of(ledgers)
-
-        def new_session(name: str) -> Session:
-            table = peer_table(workspace.config, workspace.home, workspace.disk)
-            zones = granted_zones(workspace.config, table.resolve(name))
-            granted = {zone: replica for zone, replica in replicas.items() if zone in zones}
-            return Session(granted, source=identity.source, claims=claims)
+        new_session = session_maker(workspace, replicas, identity.source, Claims(), live=False)
 
         def told(host: str, port: int) -> None:
             if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import print_json, print_line
 from jilog_agent.cli.session import open_workspace
-from jilog_ledger.errors import FindingsError, InputError
+from jilog_ledger.errors import FindingsError, InputError, StorageError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.times import now_ns
 
@@ -71,7 +72,9 @@ def repair_zones(names: Sequence[str], zone: str | None, *, as_json: bool) -> No
     with workspace.zones(zone, identity, tell_later=False) as ledgers:
         healed = heal(workspace, ledgers, peers, identity.source)
         if healed.results and zone is None:
-            SyncHistory(workspace.home, workspace.disk).add(healed.results, now_ns(), held_by_zone(ledgers))
+            history = SyncHistory(workspace.home, workspace.disk)
+            with contextlib.suppress(StorageError):  # how it went is printed anyway
+                history.add(healed.results, now_ns(), held_by_zone(ledgers))
     if as_json:
         print_json(_document(healed))
     else:

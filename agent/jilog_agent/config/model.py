@@ -127,6 +127,7 @@ class PeerConfig:
     host_key: str | None = None
     command: str | None = None
     zones: tuple[str, ...] = ()
+    bytes_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +148,16 @@ class DirectoryConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpoolConfig:
-    """``[spool]``: which hosts of ``~/.ssh/config`` are peers, by pattern, and how long to wait."""
+    """``[spool]``: which hosts of ``~/.ssh/config`` are peers, by pattern, and how long to wait.
+
+    ``bytes_per_second`` limits each session in each direction, unless its peer says otherwise; 0: no limit.
+    ``quiet_hours`` are the local times between which nothing is exchanged.
+    """
 
     ssh_hosts: tuple[str, ...] = ()
     timeout_seconds: int = 30
+    bytes_per_second: int = 0
+    quiet_hours: tuple[time, time] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,7 @@ class AgentConfig:
     metrics_file: Path | None = None
     log_level: str = "info"
     disk_low_mib: int = 256
+    disk_floor_mib: int = 64
     mdns: bool = True
 
 

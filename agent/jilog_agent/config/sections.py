@@ -241,9 +241,36 @@ def read_spool(top: Table) -> SpoolConfig:
     spool = SpoolConfig(
         ssh_hosts=table.texts("ssh_hosts") or default.ssh_hosts,
         timeout_seconds=table.integer("timeout_seconds", 1, 3600) or default.timeout_seconds,
+        bytes_per_second=_rate(table) or default.bytes_per_second,
+        quiet_hours=_quiet_hours(table),
     )
     table.finish()
     return spool
+
+
+def _rate(table: Table) -> int | None:
+    text = table.text("bwlimit")
+    if text is None:
+        return None
+    from jilog_spool.bandwidth import parse_rate
+
+    try:
+        return parse_rate(text)
+    except InputError as error:
+        raise table.error(f"bwlimit: {error.message}", hint=error.hint) from error
+
+
+def _quiet_hours(table: Table) -> tuple[time, time] | None:
+    text = table.text("quiet_hours")
+    if text is None:
+        return None
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
+    hours = (time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))) if match else None
+    if hours is None or hours[0] == hours[1]:
+        raise table.error(
+            f"invalid quiet_hours {text[:80]!r}", hint='use two times of day such as "22:00-07:00"'
+        )
+    return hours
 
 
 def read_agent(top: Table, expand: Expander) -> AgentConfig:
@@ -255,6 +282,7 @@ def read_agent(top: Table, expand: Expander) -> AgentConfig:
     metrics_file = table.text("metrics_file")
     scrub = table.integer("scrub_mib_per_minute", 0, 65_536)
     disk_low = table.integer("disk_low_mib", 0, 1_048_576)
+    disk_floor = table.integer("disk_floor_mib", 0, 1_048_576)
     mdns = table.boolean("mdns")
     agent = AgentConfig(
         listen=_listen(table),
@@ -264,6 +292,7 @@ def read_agent(top: Table, expand: Expander) -> AgentConfig:
         metrics_file=expand.path(metrics_file) if metrics_file else None,
         log_level=table.choice("log_level", LOG_LEVELS) or default.log_level,
         disk_low_mib=default.disk_low_mib if disk_low is None else disk_low,
+        disk_floor_mib=default.disk_floor_mib if disk_floor is None else disk_floor,
         mdns=default.mdns if mdns is None else mdns,
     )
     table.finish()
@@ -323,6 +352,7 @@ def _read_peer(table: Table) -> PeerConfig:
         host_key=table.text("host_key"),
         command=table.text("command"),
         zones=table.texts("zones") or (),
+        bytes_per_second=_rate(table),
     )
     table.finish()
     return peer

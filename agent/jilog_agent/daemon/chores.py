@@ -15,7 +15,7 @@ import msgspec
 from jilog_agent.daemon import limits
 from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.metrics import Metrics
-from jilog_agent.daemon.schedule import Budget, read_only, review_due
+from jilog_agent.daemon.schedule import Budget, review_due
 from jilog_agent.daemon.state import AgentState, ScrubPosition, load_state, save_state
 from jilog_agent.daemon.zones import Zones
 from jilog_agent.inspection import inspect_zone
@@ -32,14 +32,13 @@ STDERR_CHARS_KEPT = 2_000
 class Chores:
     """The periodic work, one slice of time after the other.
 
-    ``free_bytes`` and ``clock`` (Unix nanoseconds) are passed in so that a full disk and a night can be made
-    up. ``lost`` is called, in the scrub's thread, when damaged segments went to quarantine.
+    ``clock`` gives Unix nanoseconds and is passed in so that a night can be made up. ``lost`` is called,
+    in the scrub's thread, when damaged segments went to quarantine.
     """
 
     zones: Zones
     log: Logbook
     metrics: Metrics
-    free_bytes: Callable[[], int]
     clock: Callable[[], int] = now_ns
     lost: Callable[[], None] = lambda: None
     state: AgentState = field(default_factory=AgentState)
@@ -89,19 +88,19 @@ class Chores:
                 self.log.error("chore failed", error=repr(error))  # noqa: TRY400 - ours, not logging's
 
     def watch_disk(self) -> None:
-        """Turn read-only while the disk is nearly full, and back."""
-        free, gate = self.free_bytes(), self.zones.gate
-        threshold = self.zones.workspace.config.agent.disk_low_mib * MIB
+        """Take less while the disk is nearly full, and everything again when it is not."""
+        gate = self.zones.gate
+        was = gate.low, gate.reason
+        free = gate.look()
         self.metrics.put("jilog_disk_free_bytes", free)
-        was = gate.reason is not None
-        now = read_only(free, threshold, was=was)
-        self.metrics.put("jilog_read_only", float(now))
-        if now:
-            gate.reason = f"{free // MIB} MiB are free on the disk, less than {threshold // MIB}"
-        else:
-            gate.reason = None
-        if now != was:
-            self.log.warning("read-only" if now else "taking events again", free_bytes=free)
+        self.metrics.put("jilog_disk_low", float(gate.low is not None))
+        self.metrics.put("jilog_read_only", float(gate.reason is not None))
+        for before, now, words in (
+            (was[0], gate.low, ("taking nothing from peers", "taking from peers again")),
+            (was[1], gate.reason, ("read-only", "taking events again")),
+        ):
+            if (before is None) != (now is None):
+                self.log.warning(words[now is None], free_bytes=free, reason=now)
 
     def scrub(self, seconds: float) -> None:
         """Read as much again as the budget allows."""

@@ -40,10 +40,13 @@ METRICS = (
     Metric("jilog_directory_received_events_total", "counter", "Events taken from a directory, by path."),
     Metric("jilog_directory_bytes_total", "counter", "Bytes of files, by path and direction (in, out)."),
     Metric("jilog_directory_unreadable_files", "gauge", "Files there that are not whole, by path."),
+    Metric("jilog_peer_resting", "gauge", "1 while a pause or quiet hours keep a peer waiting, by peer."),
+    Metric("jilog_peer_clock_seconds", "gauge", "How far a peer's clock is ahead of this host's, by peer."),
     Metric("jilog_scrub_read_bytes_total", "counter", "Segment bytes read again by the scrub."),
     Metric("jilog_scrub_damaged_total", "counter", "Damaged segments that the scrub found."),
     Metric("jilog_review_runs_total", "counter", "Nightly reviews, by outcome."),
     Metric("jilog_disk_free_bytes", "gauge", "Free bytes of the file system that holds the home."),
+    Metric("jilog_disk_low", "gauge", "1 while the disk is too full to take segments of peers."),
     Metric("jilog_read_only", "gauge", "1 while the disk is too full to take events."),
 )
 """All metrics; a name that is not here cannot be counted."""

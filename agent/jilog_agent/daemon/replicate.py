@@ -1,4 +1,4 @@
-"""Replication in the background: one task per peer, and the own SSH endpoint."""
+"""Replication in the background: one task per peer. What peers ask of this host is in ``served``."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from jilog_agent.daemon import limits
+from jilog_agent.daemon.chronicle import Chronicle
 from jilog_agent.daemon.conversations import Conversations
 from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.metrics import Metrics
 from jilog_agent.daemon.schedule import sync_delay
 from jilog_agent.daemon.zones import Zones
-from jilog_agent.endpoint import authoriser, known_keys, session_maker
-from jilog_agent.replication import (
-    SyncHistory,
-    chosen_peers,
-    held_by_zone,
-    peer_table,
-    replicas_of,
-    with_granted_zones,
-)
+from jilog_agent.pauses import held
+from jilog_agent.replication import chosen_peers, peer_table, rate_of, replicas_of, with_granted_zones
 from jilog_agent.sightings import Announced, located
-from jilog_agent.syncing import ssh_settings
+from jilog_agent.syncing import session_options, ssh_settings
 from jilog_ledger.errors import InputError, JilogError
 from jilog_ledger.event import JsonValue
-from jilog_ledger.times import now_ns
 from jilog_spool.claims import Claims
-from jilog_spool.peers import FILE_NAME, Peer
+from jilog_spool.peers import Peer
+from jilog_spool.pump import Pump
 from jilog_spool.report import SessionReport
-from jilog_spool.session import Event, Session, SessionOptions, Settled
+from jilog_spool.session import Event, Session, Settled
 from jilog_spool.ssh import SshTransport
-from jilog_spool.ssh_server import SpoolServer, Watch
 from jilog_spool.sync import PeerResult, Transport
 
 
@@ -55,7 +48,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Followed:
-    """One peer that is synced with. ``wake`` ends the wait for its next turn.
+    """One peer that is synced with. ``wake`` ends the wait for its next turn; ``resting``: it is paused.
 
     ``session`` is the one that runs; ``settled`` says that it left both hosts equal and stays open.
     ``failures`` counts turns in a row that ended with an error before both were equal.
@@ -66,6 +59,7 @@ class Followed:
     failures: int = 0
     session: Session | None = None
     settled: bool = False
+    resting: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     counted: Counted = field(default_factory=Counted)
@@ -90,6 +84,7 @@ class Replicator:
         conversations: Conversations,
         log: Logbook,
         metrics: Metrics,
+        chronicle: Chronicle,
         *,
         announced: Callable[[], Sequence[Announced]] = tuple,
         transport: Transport | None = None,
@@ -101,12 +96,12 @@ class Replicator:
         self._metrics = metrics
         self._announced = announced
         self._chance = chance
-        self._history = SyncHistory(zones.workspace.home, zones.workspace.disk)
-        self._writing = asyncio.Lock()
+        self._chronicle = chronicle
+        self._resting: set[str] = set()
         self._followed: dict[str, Followed] = {}
         self._complained = ""
         self.claims = Claims()
-        self._transport = transport or SshTransport(ssh_settings(zones.workspace), conversations.begin)
+        self._transport = transport or SshTransport(ssh_settings(zones.workspace), self._begin)
 
     async def run(self) -> None:
         """Follow the peers until cancelled."""
@@ -161,9 +156,9 @@ class Replicator:
 
     async def _turn(self, followed: Followed) -> None:
         """Run one session to its end, which may be days away."""
-        if self._zones.gate.reason is not None:
+        if followed.peer.name in self._resting:
             followed.say_synced()
-            return  # a disk that takes no events takes no segments either
+            return
         try:
             await self._converse(followed)
         except Exception as error:
@@ -182,7 +177,7 @@ class Replicator:
             replicas,
             source=self._zones.source,
             claims=self.claims,
-            options=SessionOptions(live=True),
+            options=session_options(live=True, full=self._zones.gate.full),
         )
         followed.session, followed.counted = session, Counted()
 
@@ -219,13 +214,11 @@ class Replicator:
         self._metrics.add("jilog_syncs_total", peer=name, outcome="ok" if result.ok else "failed")
         self._count(followed, report)
         self._metrics.put("jilog_peer_in_sync", float(result.ok), peer=name)
-        async with self._writing:
-            await asyncio.to_thread(self._remember, result)
+        if report.clock_ahead_seconds is not None:
+            self._metrics.put("jilog_peer_clock_seconds", report.clock_ahead_seconds, peer=name)
+        await self._chronicle.note(result)
         self._tell(result)
         followed.say_synced()
-
-    def _remember(self, result: PeerResult) -> None:
-        self._history.add([result], now_ns(), held_by_zone(self._zones.ledgers.values()))
 
     def _tell(self, result: PeerResult) -> None:
         report = result.report
@@ -269,9 +262,30 @@ class Replicator:
         add("jilog_sync_wire_bytes_total", now.wire_in - before.wire_in, peer=name, direction="in")
         add("jilog_sync_wire_bytes_total", now.wire_out - before.wire_out, peer=name, direction="out")
 
+    def _begin(self, session: Session, pump: Pump) -> None:
+        """Let a session run within its peer's share of the line, and hear of what this host gains."""
+        for followed in self._followed.values():
+            if followed.session is session:
+                pump.limit(rate_of(self._zones.workspace.config, followed.peer.name))
+        self._conversations.begin(session, pump)
+
     async def reload(self) -> None:
-        """Take in changes of the peers now."""
-        self._adopt(await asyncio.to_thread(self._peers))
+        """Take in changes of the peers, and of when replication rests, now."""
+        peers, resting = await asyncio.to_thread(self._read)
+        newly_resting, self._resting = resting - self._resting, resting
+        # Who begins to rest is cut off and followed anew; what was interrupted goes on where it stopped.
+        self._adopt({name: peer for name, peer in peers.items() if name not in newly_resting})
+        self._adopt(peers)
+        for name, followed in self._followed.items():
+            if followed.resting and name not in resting:
+                followed.wake.set()
+            followed.resting = name in resting
+            self._metrics.put("jilog_peer_resting", float(followed.resting), peer=name)
+
+    def _read(self) -> tuple[dict[str, Peer], set[str]]:
+        peers = self._peers()
+        workspace = self._zones.workspace
+        return peers, {name for name in peers if held(workspace, name)}
 
     async def compare(self) -> None:
         """Look at once, with every peer, for what this host lacks, as after damage was found."""
@@ -298,98 +312,17 @@ class Replicator:
         await asyncio.gather(*(event.wait() for event in done))
         return [followed.peer.name for followed in chosen]
 
-    def status(self) -> list[JsonValue]:
-        """Say of each peer whether a session is open, and how many turns in a row have failed."""
+    def status(self, served: Collection[str] = ()) -> list[JsonValue]:
+        """Say of each peer whether a session is open, and how many turns in a row have failed.
+
+        ``served`` are the peers with whom one is open that they began.
+        """
         return [
-            {"peer": name, "connected": followed.settled, "failures": followed.failures}
+            {
+                "peer": name,
+                "connected": followed.settled or name in served,
+                "failures": followed.failures,
+                "resting": followed.resting,
+            }
             for name, followed in sorted(self._followed.items())
         ]
-
-
-class Endpoint:
-    """The own SSH endpoint; a peer that is removed is cut off at once."""
-
-    def __init__(self, zones: Zones, conversations: Conversations, claims: Claims, log: Logbook) -> None:
-        self._zones = zones
-        self._conversations = conversations
-        self._claims = claims
-        self._log = log
-        self._server: SpoolServer | None = None
-        self._known: dict[bytes, str] = {}
-
-    @property
-    def port(self) -> int | None:
-        """The port listened on, None without an endpoint."""
-        return self._server.port if self._server is not None else None
-
-    async def start(self, address: tuple[str, int]) -> None:
-        """Listen.
-
-        Raises:
-            PeerError: the address cannot be listened on.
-        """
-        workspace = self._zones.workspace
-        self._known = await asyncio.to_thread(self._keys)
-        replicas = replicas_of(self._zones.ledgers.values())
-        self._server = await SpoolServer.start(
-            workspace.home.key_path,
-            authorise=authoriser(workspace),
-            new_session=session_maker(workspace, replicas, self._zones.source, self._claims),
-            host=address[0],
-            port=address[1],
-            report=self._told,
-            watch=Watch(self._conversations.begin, self._conversations.heard),
-        )
-        self._log.info("endpoint listens", host=address[0], port=self._server.port)
-
-    async def watch(self) -> None:
-        """Cut off peers that are removed, until cancelled."""
-        stamp = self._stamp()
-        while True:
-            await asyncio.sleep(limits.PEERS_POLL_SECONDS)
-            if stamp != (stamp := self._stamp()):
-                await self.check()
-
-    async def check(self) -> None:
-        """Cut off whoever is not a peer any more."""
-        keys = await asyncio.to_thread(self._keys)
-        gone = self._known.items() - keys.items()
-        self._known = keys
-        for key, name in gone:
-            self._log.info("peer cut off", peer=name)
-            if self._server is not None and key not in keys:
-                self._server.cut(key)
-
-    def _stamp(self) -> tuple[int, int] | None:
-        """Tell one state of the peers table from another, without reading it."""
-        try:
-            found = (self._zones.workspace.home.root / FILE_NAME).stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino
-
-    def _keys(self) -> dict[bytes, str]:
-        try:
-            return known_keys(self._zones.workspace)
-        except JilogError:
-            return {}  # nobody can log in while the table cannot be read, so nobody stays, either
-
-    async def stop(self) -> None:
-        """Close every connection; what was interrupted resumes at the next sync."""
-        if self._server is not None:
-            await self._server.stop()
-
-    def _told(self, peer: str, session: Session, failure: JilogError | None) -> None:
-        self._conversations.end(session)
-        report = session.report
-        fields: dict[str, JsonValue] = {
-            "peer": peer,
-            "received": report.events_received,
-            "sent": report.events_sent,
-        }
-        if failure is not None:
-            self._log.warning("served", **fields, reason=failure.message)
-        elif report.events_received or report.events_sent:
-            self._log.info("served", **fields)
-        else:
-            self._log.debug("served", **fields)

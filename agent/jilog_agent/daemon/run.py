@@ -16,6 +16,7 @@ import msgspec
 from jilog_agent.agent_socket import socket_path
 from jilog_agent.daemon import limits
 from jilog_agent.daemon.chores import Chores, free_bytes_of
+from jilog_agent.daemon.chronicle import Chronicle
 from jilog_agent.daemon.connection import LiveMethod, Services
 from jilog_agent.daemon.conversations import Conversations
 from jilog_agent.daemon.directories import Directories
@@ -27,7 +28,8 @@ from jilog_agent.daemon.metrics import Metrics
 from jilog_agent.daemon.neighbours import Neighbours, reachable
 from jilog_agent.daemon.notify import Notifier
 from jilog_agent.daemon.protocol import VERSION
-from jilog_agent.daemon.replicate import Endpoint, Replicator
+from jilog_agent.daemon.replicate import Replicator
+from jilog_agent.daemon.served import Endpoint
 from jilog_agent.daemon.server import SocketServer
 from jilog_agent.daemon.zones import Zones
 from jilog_agent.identity import Identity
@@ -87,18 +89,25 @@ class _Agent:
             self._metrics.add("jilog_events_appended_total", count)
             growth.note()
 
-        zones = await asyncio.to_thread(Zones.open, setup.workspace, setup.identity, grown)
+        free = free_bytes_of(setup.workspace.home.root)
+        zones = await asyncio.to_thread(Zones.open, setup.workspace, setup.identity, grown, free)
         self._zones = zones
         self._conversations = Conversations(growth, [*zones.ledgers])
         self._neighbours = Neighbours(zones.source, setup.identity.key.public_key, self._log)
+        chronicle = Chronicle(zones, self._log)
         self._replicator = Replicator(
-            zones, self._conversations, self._log, self._metrics, announced=self._neighbours.announced
+            zones,
+            self._conversations,
+            self._log,
+            self._metrics,
+            chronicle,
+            announced=self._neighbours.announced,
         )
-        self._endpoint = Endpoint(zones, self._conversations, self._replicator.claims, self._log)
+        claims = self._replicator.claims
+        self._endpoint = Endpoint(zones, self._conversations, claims, self._log, chronicle)
         self._growth = growth
         self._directories = Directories(zones, setup.identity, growth, self._log, self._metrics)
-        free = free_bytes_of(setup.workspace.home.root)
-        self._chores = Chores(zones, self._log, self._metrics, free, lost=self._heal_soon())
+        self._chores = Chores(zones, self._log, self._metrics, lost=self._heal_soon())
         await asyncio.to_thread(self._chores.watch_disk)
         services = Services(zones, self._live_methods(), growth, self._log, self._metrics)
         self._server = SocketServer(socket_path(setup.workspace.home), services)
@@ -239,9 +248,10 @@ class _Agent:
             "uptime_seconds": (now_ns() - self._started_ns) // SECOND_NS,
             "clients": self._server.clients,
             "read_only": self._zones.gate.reason,
+            "disk_low": self._zones.gate.low,
             "endpoint": f"{listen[0]}:{self._endpoint.port}" if listen and self._endpoint.port else None,
             "zones": [*self._zones.ledgers],
-            "peers": self._replicator.status(),
+            "peers": self._replicator.status(self._endpoint.settled),
             "directories": self._directories.status(),
             "neighbours": [
                 {"source": item.source, "addresses": [*item.addresses], "port": item.port}

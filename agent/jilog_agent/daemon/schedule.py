@@ -41,6 +41,18 @@ def last_occurrence(at: time, zone: tzinfo | None, now: datetime) -> datetime:
     raise AssertionError("one of three days has begun")
 
 
+def next_occurrence(at: time, zone: tzinfo | None, now: datetime) -> datetime:
+    """Give the first moment after ``now`` (aware) at which clocks in ``zone`` show ``at``.
+
+    ``zone`` and changes of the clocks count as for :func:`last_occurrence`.
+    """
+    for hours in range(1, 50):
+        found = last_occurrence(at, zone, now + timedelta(hours=hours))
+        if found > now:
+            return found
+    raise AssertionError("each time of day comes within two days")
+
+
 def review_due(at: time | None, zone: tzinfo | None, now: datetime, last_run: datetime | None) -> bool:
     """Tell whether the nightly review is to run: its last time has come and gone without one."""
     if at is None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -137,36 +138,62 @@ def test_without_systemd_nothing_is_sent_and_another_process_watchdog_is_not_our
     assert Notifier.of({"WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}, 2).watchdog_seconds == 0
 
 
-def chores(tmp_path: Path, config: str, free: list[int]) -> tuple[Chores, Zones, list[str]]:
-    """Make the chores of a host whose disk has as many free bytes as the list says, call by call."""
+def chores(tmp_path: Path, config: str, free: Callable[[], int]) -> tuple[Chores, Zones, list[str]]:
+    """Make the chores of a host whose disk has as many free bytes as a function says."""
     (tmp_path / ".jilog.toml").write_text(config)
     loaded = load_config(ConfigSources({}, tmp_path))
     workspace = Workspace(loaded, Home(loaded.home), lambda _: None)
-    zones = Zones.open(workspace, workspace.ensure_identity("alpha"), lambda _: None)
+    zones = Zones.open(workspace, workspace.ensure_identity("alpha"), lambda _: None, free)
     lines: list[str] = []
     workspace.disk.make_directory(workspace.home.agent_dir)
-    made = Chores(zones, Logbook(lines.append), Metrics(), lambda: free.pop(0), lambda: 10**18)
+    made = Chores(zones, Logbook(lines.append), Metrics(), lambda: 10**18)
     made._load()
     return made, zones, lines
 
 
-def test_while_the_disk_is_nearly_full_events_are_refused_with_the_reason(tmp_path: Path) -> None:
-    made, zones, lines = chores(tmp_path, "[agent]\ndisk_low_mib = 100\n", [99 << 20, 200 << 20])
+def test_below_the_floor_events_are_refused_with_the_reason_until_there_is_room(tmp_path: Path) -> None:
+    free = [99 << 20]
+    made, zones, lines = chores(tmp_path, "[agent]\ndisk_floor_mib = 100\n", lambda: free[0])
     draft = EventDraft("health", {"n": 1})
 
     made.watch_disk()
     with pytest.raises(StorageError) as caught:
         zones.ledger(None).append([draft])
+    free[0] = 300 << 20
     made.watch_disk()
     zones.ledger(None).append([draft])
 
     assert "99 MiB are free on the disk, less than 100" in caught.value.message
     assert caught.value.hint
-    assert [json.loads(line)["message"] for line in lines] == ["read-only", "taking events again"]
+    assert [json.loads(line)["message"] for line in lines][-1] == "taking events again"
+
+
+def test_a_disk_that_is_low_takes_own_events_and_nothing_of_peers(tmp_path: Path) -> None:
+    free = [99 << 20]
+    config = "[agent]\ndisk_low_mib = 100\ndisk_floor_mib = 50\n"
+    made, zones, lines = chores(tmp_path, config, lambda: free[0])
+
+    made.watch_disk()
+    zones.ledger(None).append([EventDraft("health", {"n": 1})])
+    low = zones.gate.full()
+    free[0] = 110 << 20
+    still_low = zones.gate.full()
+    free[0] = 126 << 20
+    made.watch_disk()
+
+    assert (low, still_low) == (
+        "99 MiB are free on the disk, less than 100",
+        "110 MiB are free on the disk, less than 100",
+    )
+    assert zones.gate.full() is None
+    assert [json.loads(line)["message"] for line in lines] == [
+        "taking nothing from peers",
+        "taking from peers again",
+    ]
 
 
 def test_the_scrub_finds_rot_within_its_budget_and_rests_after_a_round(tmp_path: Path) -> None:
-    made, zones, lines = chores(tmp_path, "", [])
+    made, zones, lines = chores(tmp_path, "", lambda: 1 << 40)
     store = zones.ledgers["main"].shared
     for number in range(3):
         zones.ledger(None).append([EventDraft("health", {"n": number})])
@@ -187,7 +214,7 @@ def test_the_scrub_finds_rot_within_its_budget_and_rests_after_a_round(tmp_path:
 
 
 def test_the_nightly_review_runs_in_a_process_of_its_own_and_counts(tmp_path: Path) -> None:
-    made, zones, _ = chores(tmp_path, '[agent]\nreview_at = "03:30"\n', [])
+    made, zones, _ = chores(tmp_path, '[agent]\nreview_at = "03:30"\n', lambda: 1 << 40)
 
     before = made.review_due()
     made.clock = lambda: 10**18 + 2 * 86_400 * 10**9

@@ -18,6 +18,7 @@ from jilog_agent.reasons import (
     HostFacts,
     PeerFacts,
     Reason,
+    Resting,
     Trouble,
     WriterFacts,
     judge,
@@ -51,13 +52,22 @@ CASES: list[tuple[Reason, PeerFacts, HostFacts]] = [
     (Reason.IN_SYNC, replace(PEER, connected=True, level={}), HOST),
     (Reason.BEHIND, replace(PEER, level={("main", ALPHA): Held(7, 700)}), HOST),
     (Reason.NEVER_SYNCED, PeerFacts("beta", "b", ("main",)), HOST),
-    (Reason.PAUSED, replace(PEER, paused=True), HOST),
+    (Reason.PAUSED, replace(PEER, resting=Resting(Reason.PAUSED, "for now", "resume")), HOST),
+    (Reason.QUIET_HOURS, replace(PEER, resting=Resting(Reason.QUIET_HOURS, "till 7", "sync")), HOST),
+    (Reason.DISK_LOW, PEER, replace(HOST, disk_low="99 MiB are free on the disk")),
     (Reason.DISK_FULL, PEER, replace(HOST, read_only="99 MiB are free on the disk")),
     (Reason.ZONE_NOT_GRANTED, replace(PEER, zones_not_shared=frozenset({"main"})), HOST),
     (Reason.FORK, replace(PEER, troubles=(Trouble("main", ALPHA, Reason.FORK, "two histories"),)), HOST),
     (Reason.REFUSED, replace(PEER, troubles=(Trouble("main", ALPHA, Reason.REFUSED, "segment 3"),)), HOST),
-    (Reason.QUARANTINED, PEER, with_stream(quarantined=True, gap=True)),
-    (Reason.GAP, PEER, with_stream(gap=True)),
+    (Reason.QUARANTINED, replace(PEER, level={}), with_stream(quarantined=True, missing=True)),
+    (Reason.GAP, PEER, with_stream(quarantined=True, missing=True)),
+    (Reason.GAP, replace(PEER, level={}), with_stream(missing=True)),
+    (
+        Reason.GAP_NO_HOLDER,
+        PEER,
+        replace(with_stream(missing=True), without_holder=frozenset({("main", ALPHA)})),
+    ),
+    (Reason.CLOCK_SKEW, replace(PEER, clock_ahead_seconds=-301), HOST),
     (Reason.CLOCK_SKEW, PEER, with_stream(last_time_ns=NOW + 301 * SECOND_NS)),
     *((Reason(cause.value), replace(PEER, cause=cause, detail="said so"), HOST) for cause in Cause),
 ]
@@ -106,7 +116,7 @@ def test_a_clock_five_minutes_ahead_is_not_yet_named() -> None:
 
 
 def test_the_summary_shows_what_is_wrong_before_what_is_not() -> None:
-    other = replace(STREAM, writer=Writer("gamma", ALPHA.epoch), gap=True)
+    other = replace(STREAM, writer=Writer("gamma", ALPHA.epoch), missing=True)
     verdicts = judge(PEER, HostFacts("/", {"main": [STREAM, other]}), NOW)
 
     shown = worst(verdicts)
@@ -294,5 +304,5 @@ def test_an_agent_without_room_on_its_disk_is_named(pair: tuple[Host, Host, int]
     with running(alpha):
         verdict = verdict_of(alpha)
 
-    assert verdict["reason"] == "disk_full"
+    assert verdict["reason"] == "disk_low"
     assert "MiB are free" in verdict["detail"]

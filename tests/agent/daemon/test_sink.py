@@ -113,7 +113,7 @@ def test_an_agent_that_dies_before_it_answers_neither_loses_nor_doubles_an_event
 
 
 def test_what_the_agent_refuses_is_refused_and_not_written_around_it(host: Host) -> None:
-    host.config.write_text("[agent]\ndisk_low_mib = 1048576\n")
+    host.config.write_text("[agent]\ndisk_floor_mib = 1048576\n")
     with running(host):
         sink = Sink(Home(host.state), "main", lambda: pytest.fail("the ledger was opened"))
         with pytest.raises(StorageError, match="takes no events"):

@@ -1,0 +1,38 @@
+"""How sessions with peers went, kept for ``jilog spool status``: written by one task at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jilog_agent.daemon.logbook import Logbook
+from jilog_agent.daemon.zones import Zones
+from jilog_agent.replication import SyncHistory, held_by_zone
+from jilog_ledger.errors import JilogError
+from jilog_ledger.times import now_ns
+from jilog_spool.sync import PeerResult
+
+
+class Chronicle:
+    """Remembers the newest session with each peer, whoever called whom."""
+
+    def __init__(self, zones: Zones, log: Logbook) -> None:
+        self._zones = zones
+        self._log = log
+        self._history = SyncHistory(zones.workspace.home, zones.workspace.disk)
+        self._writing = asyncio.Lock()
+        self._failed = False
+
+    async def note(self, result: PeerResult) -> None:
+        """Remember how a session stands; that it could not be written is logged, and harms nothing."""
+        async with self._writing:
+            await asyncio.to_thread(self._write, result)
+
+    def _write(self, result: PeerResult) -> None:
+        try:
+            self._history.add([result], now_ns(), held_by_zone(self._zones.ledgers.values()))
+        except JilogError as error:
+            if not self._failed:
+                self._log.warning("sync history not saved", reason=error.message, hint=error.hint)
+            self._failed = True
+        else:
+            self._failed = False
