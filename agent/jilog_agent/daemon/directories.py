@@ -122,7 +122,7 @@ class Directories:
 
     def _check_room(self) -> None:
         """Take nothing in while the disk of this host is nearly full."""
-        reason = self._zones.gate.reason
+        reason = self._zones.gate.full()
         if reason is not None:
             raise StorageError(
                 f"nothing is exchanged: {reason}", hint=f"df -h {self._zones.workspace.home.root}"
