@@ -31,6 +31,7 @@ group = LazyGroup(
         "start": Entry(f"{_THIS}:start", "Start it in the background."),
         "stop": Entry(f"{_THIS}:stop", "End it, after it has answered what was asked."),
         "status": Entry(f"{_THIS}:status", "Show whether it runs, and what it does."),
+        "page": Entry("jilog_agent.cli.agent_page:command", "Give the address of its status page."),
     },
 )
 

@@ -118,6 +118,7 @@ def config_document(config: Config) -> dict[str, JsonValue]:
             "bytes_per_second": config.spool.bytes_per_second,
             "quiet_hours": "-".join(at.strftime("%H:%M") for at in config.spool.quiet_hours or ()) or None,
         },
+        "page": {"listen": "{}:{}".format(*config.page.listen) if config.page.listen else None},
         "agent": {
             "listen": "{}:{}".format(*config.agent.listen) if config.agent.listen else None,
             "sync_seconds": config.agent.sync_seconds,

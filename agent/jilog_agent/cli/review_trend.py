@@ -81,11 +81,14 @@ def trend(*, weeks: int, profile: str | None, zone: str | None, as_json: bool) -
     examples=("jilog review report --html", "jilog review report --html trend.html --weeks 12"),
 )
 @click.option("--html", "as_html", is_flag=True, help="Write HTML, the only form there is yet.")
+@click.option("--fragment", is_flag=True, help="Only the middle part, for a page of your own.")
 @click.argument("file", required=False, metavar="[FILE]")
 @weeks_option
 @profile_option
 @zone_option
-def report(*, as_html: bool, file: str | None, weeks: int, profile: str | None, zone: str | None) -> None:
+def report(
+    *, as_html: bool, fragment: bool, file: str | None, weeks: int, profile: str | None, zone: str | None
+) -> None:
     """Write one HTML file with plots: it needs no network, no script and no other file.
 
     Without FILE it goes into the digests' folder; a FILE of - is standard output.
@@ -96,9 +99,9 @@ def report(*, as_html: bool, file: str | None, weeks: int, profile: str | None, 
         )
     workspace = open_workspace()
     found = _read(workspace, weeks, profile, zone)
-    from jilog_review.html.page import render_report
+    from jilog_review.html.page import render_fragment, render_report
 
-    page = render_report(found)
+    page = render_fragment(found) if fragment else render_report(found)
     if file == "-":
         sys.stdout.write(page)
         return

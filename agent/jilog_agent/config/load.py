@@ -123,6 +123,7 @@ def load_config(sources: ConfigSources) -> Config:
         review=_review(resolver, top, expand),
         spool=sections.read_spool(top),
         agent=sections.read_agent(top, expand),
+        page=sections.read_page(top),
         peers=sections.read_peers(top),
         settings=tuple(settings),
         directories=sections.read_directories(top, expand),

@@ -179,6 +179,13 @@ class AgentConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PageConfig:
+    """``[page]``: the address of loopback at which the agent serves the status page; None: it serves none."""
+
+    listen: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One value and who said it: ``flag --home``, ``env JILOG_HOME``, ``file …`` or ``default``."""
 
@@ -202,6 +209,7 @@ class Config:
     review: ReviewConfig
     spool: SpoolConfig
     agent: AgentConfig
+    page: PageConfig
     peers: tuple[PeerConfig, ...]
     settings: tuple[Setting, ...]
     directories: tuple[DirectoryConfig, ...] = ()

@@ -18,6 +18,7 @@ from jilog_agent.config.model import (
     TRACKER_TYPES,
     AgentConfig,
     DirectoryConfig,
+    PageConfig,
     PeerConfig,
     ReaderConfig,
     SpoolConfig,
@@ -297,6 +298,21 @@ def read_agent(top: Table, expand: Expander) -> AgentConfig:
     )
     table.finish()
     return agent
+
+
+def read_page(top: Table) -> PageConfig:
+    """Read ``[page]``."""
+    table = top.table("page")
+    if table is None:
+        return PageConfig()
+    listen = _listen(table)
+    if listen is not None and listen[0] not in ("127.0.0.1", "::1", "localhost"):
+        raise table.error(
+            f"the page listens on loopback only, not on {listen[0][:80]}",
+            hint='use listen = "127.0.0.1:7780", and from elsewhere: ssh -L 7780:127.0.0.1:7780 HOST',
+        )
+    table.finish()
+    return PageConfig(listen)
 
 
 def _listen(table: Table) -> tuple[str, int] | None:

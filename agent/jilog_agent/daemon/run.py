@@ -27,6 +27,7 @@ from jilog_agent.daemon.methods import parse_params
 from jilog_agent.daemon.metrics import Metrics
 from jilog_agent.daemon.neighbours import Neighbours, reachable
 from jilog_agent.daemon.notify import Notifier
+from jilog_agent.daemon.page import PageKeeper
 from jilog_agent.daemon.protocol import VERSION
 from jilog_agent.daemon.replicate import Replicator
 from jilog_agent.daemon.served import Endpoint
@@ -105,6 +106,7 @@ class _Agent:
         )
         claims = self._replicator.claims
         self._endpoint = Endpoint(zones, self._conversations, claims, self._log, chronicle)
+        self._page = PageKeeper(setup.workspace, zones.source, self._log)
         self._growth = growth
         self._directories = Directories(zones, setup.identity, growth, self._log, self._metrics)
         self._chores = Chores(zones, self._log, self._metrics, lost=self._heal_soon())
@@ -116,8 +118,10 @@ class _Agent:
         try:
             if listen is not None:
                 await self._endpoint.start(listen)
+            await self._page.start()
             return await self._live()
         finally:
+            await self._page.stop()
             await self._server.drain(0)
             services.writers.shutdown(wait=False, cancel_futures=True)
             services.readers.shutdown(wait=False, cancel_futures=True)
@@ -250,6 +254,7 @@ class _Agent:
             "read_only": self._zones.gate.reason,
             "disk_low": self._zones.gate.low,
             "endpoint": f"{listen[0]}:{self._endpoint.port}" if listen and self._endpoint.port else None,
+            "page": self._page.status(),
             "zones": [*self._zones.ledgers],
             "peers": self._replicator.status(self._endpoint.settled),
             "directories": self._directories.status(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 # HTML has no way to write these, and direction marks could make a text look like another one.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
-_VOID = frozenset({"meta", "rect", "circle", "line", "br"})
+_VOID = frozenset({"meta", "rect", "circle", "line", "br", "input", "link"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,15 @@ def render_report(trend: Trend) -> str:
         "body",
         element("a", "Skip to the plots", href="#plots", class_="skip"),
         _header(trend),
-        element("main", _tiles(trend), element("div", *_sections(trend), class_="plots", id="plots")),
+        element("main", Markup(render_fragment(trend).rstrip("\n"))),
         element("footer", element("p", _footnote(trend))),
     )
     return "<!DOCTYPE html>\n" + element("html", head, body, lang="en").text + "\n"
+
+
+def render_fragment(trend: Trend) -> str:
+    """Write the report's middle alone, for a page that brings its own head and :data:`STYLE`."""
+    return joined(_tiles(trend), element("div", *_sections(trend), class_="plots", id="plots")).text + "\n"
 
 
 def _period(trend: Trend) -> str:

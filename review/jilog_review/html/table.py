@@ -24,7 +24,7 @@ def table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[Content]
         class_="scroll",
         tabindex="0",
         role="region",
-        aria_label=caption,
+        aria_label=f"Table: {caption}",  # its section has the caption's words, too
     )
 
 
