@@ -125,7 +125,7 @@ def _event_card(item: Document) -> Markup:
     return element(
         "li",
         element(
-            "h3", element("a", title[:200] or text(event, "event_class"), href=f"/show/{name}", dir="auto")
+            "h2", element("a", title[:200] or text(event, "event_class"), href=f"/show/{name}", dir="auto")
         ),
         element(
             "p",
