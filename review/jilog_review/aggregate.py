@@ -15,7 +15,7 @@ from jilog_review.exposure import Share, ToolUse
 from jilog_review.labels import NO_LABELS, Given, LabelBook
 from jilog_review.outcomes import Judgement
 from jilog_review.runs import Run, run_from_payload, tool_use_of
-from jilog_review.signal import Signal, signal_from_payload
+from jilog_review.signal import Signal, signal_from_event
 from jilog_review.transcript import Coverage
 
 P0_SESSIONS_MIN = 3
@@ -143,8 +143,16 @@ class _Gathered:
     window: Window
     signals: dict[str, Signal] = field(default_factory=dict)
     reports: dict[bytes, tuple[tuple[int, str, str, int], Report]] = field(default_factory=dict)
+    _covered: dict[str, bool] = field(default_factory=dict)
+
+    def covers(self, review_date: str) -> bool:
+        known = self._covered.get(review_date)
+        if known is None:
+            known = self._covered[review_date] = self.window.covers(review_date)
+        return known
 
     def take(self, signal: Signal) -> None:
+        """Keep one copy of a signal, the same one whatever the order and number of the copies."""
         kept = self.signals.get(signal.id)
         if kept is None or _copy_order(signal) < _copy_order(kept):
             self.signals[signal.id] = signal
@@ -165,7 +173,7 @@ def aggregate(
     host's scans of one date are all kept: each tells of other lines. Labels mute only with a ``background``.
     """
     here, earlier = _Gathered(window), _Gathered(window.before)
-    for event in _once(events):
+    for event in events:
         _gather(event, profile, (here, earlier))
     labels = background.labels if background else NO_LABELS
     shown, muted = _split(here.signals.values(), labels)
@@ -188,16 +196,15 @@ def aggregate(
 
 
 def _gather(event: Event, profile: str, stretches: Sequence[_Gathered]) -> None:
-    payload = event.payload()
     if event.stored.event_class == "learning":
-        signal = signal_from_payload(payload)
+        signal = signal_from_event(event)
         for stretch in stretches:
-            if signal and signal.profile == profile and stretch.window.covers(signal.review_date):
+            if signal and signal.profile == profile and stretch.covers(signal.review_date):
                 stretch.take(signal)
     elif event.stored.event_class == "review":
-        run = run_from_payload(payload)
+        run = run_from_payload(event.payload())
         for stretch in stretches:
-            if run and run.profile == profile and stretch.window.covers(run.review_date):
+            if run and run.profile == profile and stretch.covers(run.review_date):
                 stretch.report(event, run)
 
 
@@ -243,16 +250,6 @@ def _alarming(signals: Iterable[Signal]) -> Iterator[Signal]:
             continue
         if not signal.session_id.startswith(SUBAGENT_PREFIX):
             yield signal
-
-
-def _once(events: Iterable[Event]) -> Iterator[Event]:
-    """Pass over copies of one event that arrived by two routes."""
-    seen: set[tuple[str, str, str, int]] = set()
-    for event in events:
-        key = (event.zone, event.writer.source, event.writer.epoch, event.sequence)
-        if key not in seen:
-            seen.add(key)
-            yield event
 
 
 def _copy_order(signal: Signal) -> tuple[str, str, str, int, str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jilog_review.files import walk_files
+from jilog_review.files import stat_files, walk_files
 from jilog_review.reader import Problem
 
 
@@ -55,13 +55,8 @@ class LocalFiles:
 
     def find(self, folder: str, suffix: str, problems: list[Problem]) -> Iterable[FoundFile]:
         """Walk the folder."""
-        for path in walk_files(Path(folder), suffix, problems):
-            try:
-                yield FoundFile(str(path), path.stat().st_mtime_ns)
-            except FileNotFoundError:
-                continue  # removed between the listing and now
-            except OSError as exc:
-                problems.append(Problem(str(path), f"cannot be read: {exc.strerror or exc}"))
+        for path, status in stat_files(walk_files(Path(folder), suffix, problems), 0, problems):
+            yield FoundFile(str(path), status.st_mtime_ns)
 
     def fetch(self, path: str) -> Path:
         """Give the file itself."""

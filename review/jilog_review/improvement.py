@@ -6,9 +6,10 @@ since it was last seen. Rates are given with that exposure, never without.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 
 from jilog_ledger.event import JsonValue
 from jilog_review.aggregate import Summary
@@ -130,15 +131,20 @@ def sightings(signals: Iterable[Signal]) -> dict[str, Sightings]:
     for signal in signals:
         if signal.tier is Tier.A:
             groups.setdefault(signal.fingerprint, []).append(signal)
-    return {
-        fingerprint: Sightings(
-            example=min(group, key=lambda signal: (signal.review_date, signal.order)),
-            count=len(group),
-            sessions=tuple(sorted({signal.root_session for signal in group})),
-            last_date=max(signal.review_date for signal in group),
-        )
-        for fingerprint, group in groups.items()
-    }
+    return {fingerprint: _sightings_of(group) for fingerprint, group in groups.items()}
+
+
+def _sightings_of(group: Sequence[Signal]) -> Sightings:
+    dates = [signal.review_date for signal in group]
+    first_date = min(dates)
+    return Sightings(
+        example=min(
+            (signal for signal in group if signal.review_date == first_date), key=attrgetter("order")
+        ),
+        count=len(group),
+        sessions=tuple(sorted({signal.root_session for signal in group})),
+        last_date=max(dates),
+    )
 
 
 def _quiet(summary: Summary, seen: Sightings) -> Quiet:

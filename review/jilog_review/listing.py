@@ -10,7 +10,7 @@ from jilog_ledger.errors import InputError
 from jilog_ledger.event import Event
 from jilog_review.detector import Kind, Tier
 from jilog_review.labels import LabelBook
-from jilog_review.signal import Signal, signal_from_payload
+from jilog_review.signal import Signal, signal_from_event
 
 ID_CHARS_MIN = 4
 """A shorter beginning of an id is nearly always shared."""
@@ -46,7 +46,7 @@ def signals_by_id(events: Iterable[Event]) -> dict[str, Signal]:
     """Read all signals, of every profile; of several copies the first in the total order stays."""
     found: dict[str, tuple[tuple[int, str, str, int], Signal]] = {}
     for event in events:
-        signal = signal_from_payload(event.payload()) if event.stored.event_class == "learning" else None
+        signal = signal_from_event(event) if event.stored.event_class == "learning" else None
         if signal is None:
             continue
         kept = found.get(signal.id)

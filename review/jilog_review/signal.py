@@ -12,7 +12,7 @@ from datetime import date
 
 import msgspec
 
-from jilog_ledger.event import EventDraft, JsonValue
+from jilog_ledger.event import Event, EventDraft, JsonValue
 from jilog_ledger.identifiers import derived_event_id
 from jilog_ledger.times import format_time
 from jilog_review import limits
@@ -125,6 +125,19 @@ def night_id(review_date: str) -> bytes:
     return derived_event_id("review-night", review_date)
 
 
+def signal_from_event(event: Event) -> Signal | None:
+    """Read the signal of a ``learning`` event from its bytes; None when it is no signal.
+
+    The same as :func:`signal_from_payload` in a fraction of the time: a digest reads weeks of them.
+    """
+    try:
+        if _SCHEMA_DECODER.decode(event.stored.payload).schema != SIGNAL_SCHEMA:
+            return None
+        return _SIGNAL_DECODER.decode(event.stored.payload)
+    except msgspec.DecodeError:
+        return None
+
+
 def signal_from_payload(payload: JsonValue) -> Signal | None:
     """Read a ``learning`` event's payload; None when it is no signal (other makers' events are not ours)."""
     if not isinstance(payload, dict) or payload.get("schema") != SIGNAL_SCHEMA:
@@ -133,6 +146,14 @@ def signal_from_payload(payload: JsonValue) -> Signal | None:
         return msgspec.convert(payload, Signal)
     except msgspec.ValidationError:
         return None
+
+
+class _Schema(msgspec.Struct):
+    schema: object = None
+
+
+_SCHEMA_DECODER = msgspec.msgpack.Decoder(_Schema)
+_SIGNAL_DECODER = msgspec.msgpack.Decoder(Signal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def discover_files(
     # A link and what it points to have the same inode, and so do two names of one root.
     unique: dict[tuple[int, int], Source] = {}
     for root in roots:
-        paths = (path for path in walk_files(root.path, "", problems) if path.name.endswith(suffixes))
+        paths = walk_files(root.path, suffixes, problems)
         for path, status in stat_files(paths, since_ns, problems):
             identity = (status.st_dev, status.st_ino)
             source = None if identity in unique else make_source(path, status.st_mtime_ns, root)
