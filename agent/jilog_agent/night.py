@@ -24,6 +24,7 @@ from jilog_review.redact import RedactionPolicy
 from jilog_review.scan_pool import Workshop
 from jilog_review.signal import Stamp
 
+_TIME_NS_MAX = 2**63 - 1
 CURSORS_BYTES_MAX = 256 * 1024 * 1024
 """A cursor takes some 300 bytes: room for most of a million transcripts."""
 
@@ -74,7 +75,16 @@ def _options(reader: ReaderConfig) -> dict[str, object]:
 
 
 def review_date(timezone: str | None, now_ns: int) -> date:
-    """Give today's date in the configured time zone, the system's when none is configured."""
+    """Give today's date in the configured time zone, the system's when none is configured.
+
+    Raises:
+        InputError: the clock shows a time that no event can have.
+    """
+    if not 0 <= now_ns <= _TIME_NS_MAX:
+        raise InputError(
+            f"this host's clock is outside 1970 to 2262: {now_ns // SECOND_NS} seconds after 1970",
+            hint="set the clock, then look: date",
+        )
     zone = ZoneInfo(timezone) if timezone else None
     # Without a zone, astimezone takes the system's.
     return datetime.fromtimestamp(now_ns / SECOND_NS, tz=ZoneInfo("UTC")).astimezone(zone).date()

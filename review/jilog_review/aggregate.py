@@ -42,16 +42,17 @@ class Window:
     @property
     def before(self) -> Window:
         """Give the days that the window is compared with."""
-        return Window(_days_before(self.first, HISTORY_DAYS), _days_before(self.first, 1))
+        return Window(days_before(self.first, HISTORY_DAYS), days_before(self.first, 1))
 
 
 def window_of(last: date, since_seconds: int) -> Window:
     """Give the window of so many whole days, one at least, that ends with ``last``."""
     days = max(1, -(-since_seconds // 86_400))
-    return Window(_days_before(last, days - 1), last)
+    return Window(days_before(last, days - 1), last)
 
 
-def _days_before(day: date, days: int) -> date:
+def days_before(day: date, days: int) -> date:
+    """Give an earlier date; the first one there is, where there is none so early."""
     return date.fromordinal(max(1, day.toordinal() - days))
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from msgspec import structs
 
 from jilog_ledger.errors import TrackerError
 from jilog_review import filing_limits as limits
-from jilog_review.aggregate import Window, aggregate
+from jilog_review.aggregate import Window, aggregate, days_before
 from jilog_review.filing_plan import Action, Plan, Policy, Verb, plan_filing
 from jilog_review.filings import Filing, FilingAction, History, histories
 from jilog_review.issue_text import bump_text, issue_of, reopen_text, title_of
@@ -47,7 +47,7 @@ class FilingRun:
     @property
     def window(self) -> Window:
         """The review dates whose problems count."""
-        return Window(self.run_date - timedelta(days=self.horizon_days - 1), self.run_date)
+        return Window(days_before(self.run_date, self.horizon_days - 1), self.run_date)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jilog_ledger.event import Event, EventDraft
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.times import SECOND_NS
 from jilog_review import limits
-from jilog_review.aggregate import Background, Summary, Window, aggregate, window_of
+from jilog_review.aggregate import Background, Summary, Window, aggregate, days_before, window_of
 from jilog_review.cursor import CursorBook, prune
 from jilog_review.digest import digest_name, render_digest
 from jilog_review.issue_view import with_issues
@@ -137,7 +137,7 @@ def write_digest(result: NightResult, log: LearningLog, write_file: WriteFile) -
 
 def digest_of(log: LearningLog, last: date, days: int, profile: Profile) -> str:
     """Give the digest of ``days`` review dates that end with ``last``, from the ledger alone."""
-    window = Window(last - timedelta(days=max(1, days) - 1), last)
+    window = Window(days_before(last, max(1, days) - 1), last)
     summary = summarise(log, window, profile)
     return render_digest(summary, plain=profile.plain_layout)
 
@@ -197,7 +197,7 @@ def _since_last_review(night: Night, log: LearningLog) -> int:
     day = night.stamp.review_date
     reviews = (
         event.stored.timestamp_ns
-        for event in log.events(day - timedelta(days=_GAP_DAYS_MAX), day)
+        for event in log.events(days_before(day, _GAP_DAYS_MAX), day)
         for run in _runs([event])
         if run.host == night.stamp.host and run.profile == night.profile.name
     )

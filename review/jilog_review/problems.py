@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
-from jilog_review.aggregate import P0_SESSIONS_MIN, SUBAGENT_PREFIX
+from jilog_review.aggregate import P0_SESSIONS_MIN, SUBAGENT_PREFIX, days_before
 from jilog_review.detector import Kind, Tier
 from jilog_review.signal import Signal
 
@@ -74,7 +74,7 @@ def _latest_burst(signals: Sequence[Signal], window_days: int) -> Burst | None:
     """Find the last window in which enough distinct root sessions failed."""
     failures = [s for s in signals if s.kind is Kind.ERROR and not s.session_id.startswith(SUBAGENT_PREFIX)]
     for last in sorted({signal.review_date for signal in failures}, reverse=True):
-        first = (date.fromisoformat(last) - timedelta(days=max(1, window_days) - 1)).isoformat()
+        first = days_before(date.fromisoformat(last), max(1, window_days) - 1).isoformat()
         sessions = {signal.root_session for signal in failures if first <= signal.review_date <= last}
         if len(sessions) >= P0_SESSIONS_MIN:
             return Burst(tuple(sorted(sessions)), last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 
@@ -17,7 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def repair_text(text: bytes) -> bytes:
-    """Replace what is not UTF-8, and escapes of half a surrogate pair, by U+FFFD."""
+    """Replace what is not UTF-8, and escapes of half a surrogate pair, by U+FFFD; a byte order mark goes."""
+    text = text.removeprefix(codecs.BOM_UTF8)
     if not is_utf8(text):
         text = text.decode("utf-8", "replace").encode()
     return _SURROGATE.sub(lambda m: m[0] if len(m[2]) > 6 else m[1] + b"\\ufffd", text)
