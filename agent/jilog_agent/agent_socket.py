@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
-import stat
 import struct
 import time
 from pathlib import Path
 
 from jilog_agent.home import Home
+from jilog_agent.socket_place import is_private, socket_file
 from jilog_ledger.errors import StorageError
-
-SOCKET_NAME = "agent.sock"
-PATH_BYTES_MAX = 103
-"""``sun_path`` has room for 104 bytes on macOS and 108 on Linux, one of them the final zero."""
-
 
 _PAUSE_SECONDS = 0.01
 
 
 def socket_path(home: Home) -> Path:
-    """Give the socket's path: in the home, or in a short folder of this user's when that path is too long.
-
-    It is the same through whatever link the home is named.
-    """
-    root = os.path.realpath(home.root)
-    path = Path(root) / SOCKET_NAME
-    if len(os.fsencode(path)) <= PATH_BYTES_MAX:
-        return path
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-    # Not the variable TMPDIR: a command started by cron has to come to the same place.
-    return Path(f"/tmp/jilog-{os.getuid()}-{name}") / SOCKET_NAME  # noqa: S108 -- checked by check_folder
+    """Give the socket's path; see :func:`jilog_agent.socket_place.socket_file`."""
+    return Path(socket_file(os.fspath(home.root)))
 
 
 def check_folder(path: Path) -> None:
@@ -42,12 +27,12 @@ def check_folder(path: Path) -> None:
         StorageError: it is not a folder of mode 0700 of this user.
     """
     try:
-        found = path.parent.lstat()
+        private = is_private(os.fspath(path.parent))
     except OSError as exc:
         raise StorageError(
             f"cannot look at {path.parent}: {exc.strerror}", hint=f"see: ls -ld {path.parent}"
         ) from exc
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not private:
         raise StorageError(
             f"{path.parent} is not a folder of mode 0700 of this user",
             hint=f"look at it, then: chmod 700 {path.parent}",

@@ -13,6 +13,7 @@
     spool/                    how the last sync with each peer went, and what is paused
     agent/                    the agent process: its lock, pid, log, and how far scrub and review came
     agent.sock                the socket it answers on
+    hooks/                    what hooks told each agent session, and their log; it may be lost
     peers.toml                the peers added by command
     known_hosts               host keys that jilog itself learnt
     directory_hosts           hosts that are trusted in spool directories only
@@ -105,6 +106,11 @@ class Home:
     def agent_dir(self) -> Path:
         """What the agent process keeps; it may be deleted while no agent runs."""
         return self.root / "agent"
+
+    @property
+    def hooks_dir(self) -> Path:
+        """What hooks told agent sessions and recorded of them; what is lost is told once more."""
+        return self.root / "hooks"
 
     @property
     def agent_lock_path(self) -> Path:

@@ -19,6 +19,11 @@ def run(arguments: list[str]) -> int:
     try:
         if arguments in (["--version"], ["-V"]):
             return _print_version()
+        if arguments[:2] == ["hooks", "run"] and "--help" not in arguments:
+            # An agent's session waits for this one: it goes without the command line's imports.
+            from jilog_agent.hooks.entry import run as run_hook
+
+            return run_hook(arguments[2:])
         from jilog_agent.cli.failure import run_reported
 
         return run_reported(arguments)

@@ -22,6 +22,9 @@ TABLE = {
         f"{_COMMANDS}.trace:command", "Follow a ticket, commit or id through all that belongs to it."
     ),
     "context": Entry(f"{_COMMANDS}.context:command", "Give an agent what concerns the files at hand."),
+    "hooks": Entry(
+        f"{_COMMANDS}.hooks:group", "Tell coding agents what concerns them, record what they did."
+    ),
     "export": Entry(f"{_COMMANDS}.export:command", "Write decisions as a document, or events as data."),
     "import": Entry(f"{_COMMANDS}.importing:group", "Bring other programs' records in."),
     "review": Entry(f"{_COMMANDS}.review:group", "Learn from agent transcripts, every night."),

@@ -13,6 +13,7 @@ from jilog_agent.daemon import entries, entry_params, events
 from jilog_agent.daemon.entries import Caller
 from jilog_agent.daemon.protocol import Refused, Request
 from jilog_agent.daemon.zones import Zones
+from jilog_agent.hooks import work as hook_work
 from jilog_ledger.event import JsonValue
 
 
@@ -38,6 +39,8 @@ METHODS = {
     "context": Method(entry_params.Context, entries.context),
     "export": Method(entry_params.Export, entries.export),
     "append": Method(events.Append, events.append, writes=True),
+    "hook.context": Method(hook_work.HookCall, hook_work.tell_context),
+    "hook.changes": Method(hook_work.HookCall, hook_work.record_changes, writes=True),
 }
 
 LIVE = ("ping", "status", "metrics", "sync", "reload", "tail", "cancel")

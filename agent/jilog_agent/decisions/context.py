@@ -26,7 +26,7 @@ IDS_MAX = 1_000
 """Ids in one query: far below what SQLite takes as parameters (32,766)."""
 
 CANDIDATES_MAX = 1_000
-"""Entries that are ranked for one file, and for the topic: the newest and the best of them."""
+"""Entries that are ranked for the files, and for the topic: the newest and the best of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +90,26 @@ def _friction(zones: Sequence[OpenZone], query: ContextQuery, free: int) -> list
 
 def _candidates(zones: Sequence[OpenZone], query: ContextQuery) -> dict[bytes, _Candidate]:
     found: dict[bytes, _Candidate] = {}
-    for scope in query.files:
-        for entry in _ask(zones, EntryFilter(files=(scope,)).query(limit=CANDIDATES_MAX)):
-            found.setdefault(entry.event.stored.event_id, _Candidate(entry)).files += 1
+    if query.files:
+        for entry in _ask(zones, EntryFilter(files=query.files).query(limit=CANDIDATES_MAX)):
+            named = sum(_speaks_of(entry, scope) for scope in query.files)
+            found[entry.event.stored.event_id] = _Candidate(entry, files=named)
     if query.topic.strip():
         wanted = replace(EntryFilter(text=query.topic).query(limit=CANDIDATES_MAX), any_word=True)
         for rank, entry in enumerate(_ask(zones, wanted)):
             found.setdefault(entry.event.stored.event_id, _Candidate(entry)).topic_rank = rank
     _mark_superseded(zones, found)
     return found
+
+
+def _speaks_of(entry: Entry, scope: FileScope) -> bool:
+    """Tell whether an entry names a file, or one below a folder."""
+    refs = entry.decision.files if entry.decision else ()
+    return any(
+        ref.repository == name.repository and (not name.path or f"{ref.path}/".startswith(f"{name.path}/"))
+        for ref in refs
+        for name in scope.names
+    )
 
 
 def _mark_superseded(zones: Sequence[OpenZone], found: dict[bytes, _Candidate]) -> None:

@@ -18,7 +18,7 @@ from jilog_review.labels import SUBSYSTEM, LabelBook, Verdict, read_labels
 from jilog_review.signal import Signal, signal_from_payload
 
 CANDIDATES_MAX = 2_000
-"""Signals that are looked at for one file: the newest that contain its path's words."""
+"""Signals that are looked at: the newest that contain the words of a path."""
 
 SESSIONS_MIN = 2
 """A failure is worth warning of when it came in another session again."""
@@ -49,19 +49,20 @@ class Problem:
 
 def friction_about(zones: Sequence[OpenZone], scope: FileScope, *, limit: int | None = None) -> list[Entry]:
     """Give the signals that touch a file, or anything below a folder, the newest first."""
-    found = [tell(event) for event, _ in _about(zones, scope, _labels(zones))]
+    found = [tell(event) for event, _ in _about(zones, [scope], _labels(zones))]
     return found[:limit]
 
 
-def problems(zones: Sequence[OpenZone], scopes: Iterable[FileScope], topic: str) -> list[Problem]:
+def problems(zones: Sequence[OpenZone], scopes: Sequence[FileScope], topic: str) -> list[Problem]:
     """Give the corrections and recurring errors of files and a topic, those of most sessions first.
 
     Only what can be trusted is told to an agent: tier A, or what a person said is right.
     """
+    if not find_events(zones, EventQuery(classes=("learning",), limit=1)):
+        # On most hosts of a fleet nothing was learned yet, and a session waits for this.
+        return []
     labels = _labels(zones)
-    found: dict[bytes, tuple[Event, Signal]] = {}
-    for scope in scopes:
-        found |= {event.stored.event_id: (event, signal) for event, signal in _about(zones, scope, labels)}
+    found = {event.stored.event_id: (event, signal) for event, signal in _about(zones, scopes, labels)}
     if topic.strip():
         events = find_events(zones, _learned(topic))
         found |= {event.stored.event_id: (event, signal) for event, signal in _standing(events, labels)}
@@ -92,20 +93,23 @@ def _labels(zones: Sequence[OpenZone]) -> LabelBook:
     return read_labels(find_events(zones, query))
 
 
-def _about(zones: Sequence[OpenZone], scope: FileScope, labels: LabelBook) -> Iterator[tuple[Event, Signal]]:
-    touched = Touched.of(scope)
-    seen: dict[bytes, Event] = {}
-    for text in touched.search_texts():
-        for event in find_events(zones, _learned(text)):
-            seen[event.stored.event_id] = event
-    events = sorted(seen.values(), key=lambda event: event.order, reverse=True)
-    for event, signal in _standing(events, labels):
-        if touched.touched_by(signal):
+def _about(
+    zones: Sequence[OpenZone], scopes: Iterable[FileScope], labels: LabelBook
+) -> Iterator[tuple[Event, Signal]]:
+    wanted = [Touched.of(scope) for scope in scopes]
+    texts = dict.fromkeys(text for touched in wanted for text in touched.search_texts())
+    if not texts:
+        return
+    # No text has a space in it: each is a phrase of its own, and one of them is enough.
+    for event, signal in _standing(find_events(zones, _learned(" ".join(texts), any_word=True)), labels):
+        if any(touched.touched_by(signal) for touched in wanted):
             yield event, signal
 
 
-def _learned(text: str) -> EventQuery:
-    return EventQuery(text=text, classes=("learning",), limit=CANDIDATES_MAX, distinct=True)
+def _learned(text: str, *, any_word: bool = False) -> EventQuery:
+    return EventQuery(
+        text=text, any_word=any_word, classes=("learning",), limit=CANDIDATES_MAX, distinct=True
+    )
 
 
 def _standing(events: Iterable[Event], labels: LabelBook) -> Iterator[tuple[Event, Signal]]:

@@ -50,7 +50,7 @@ class Touched:
         whole = [path for path in self.inside if any(char.isalnum() for char in path)]
         names = whole or [*sorted(self.repositories), *self.here]
         # A phrase of the path's words: it is found in absolute and relative paths alike.
-        return tuple(dict.fromkeys(name.replace(" ", "/") for name in names))
+        return tuple(dict.fromkeys("/".join(name.split()) for name in names))
 
     def touched_by(self, signal: Signal) -> bool:
         """Tell whether a signal is about this."""

@@ -13,9 +13,9 @@ from time import monotonic
 
 import pytest
 
-from jilog_agent.agent_socket import PATH_BYTES_MAX
 from jilog_agent.daemon.instance import is_running
 from jilog_agent.home import Home
+from jilog_agent.socket_place import PATH_BYTES_MAX
 from support.agent_process import (
     ask,
     ask_raw,
