@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import getpass
-import os
 import shutil
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,68 +11,12 @@ from pathlib import Path
 import pytest
 
 from jilog_ledger.errors import PeerError
-from jilog_spool.peers import Peer
-from jilog_spool.ssh import SshSettings, run_over_ssh
-from jilog_spool.ssh_server import openssh_public_key
+from jilog_spool.ssh import run_over_ssh
 from support import spool_serve
-from support.spool_fleet import drafts, held_bytes, key_of, session, zone_store
+from support.spool_fleet import drafts, held_bytes, session, zone_store
+from support.sshd import OPENSSH, Sshd
 
-SSHD = Path("/usr/sbin/sshd")
-
-pytestmark = pytest.mark.skipif(
-    not SSHD.exists() or os.geteuid() != 0, reason="needs root and OpenSSH's /usr/sbin/sshd"
-)
-
-
-class Sshd:
-    """A running sshd: how to reach it, and the line that lets host ``a`` in."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.authorized_keys = directory / "authorized_keys"
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.peer = Peer("b", host="127.0.0.1", port=self.port, user=getpass.getuser())
-        key_of("a").save(directory / "a.key")
-        key_of("sshd").save(directory / "host.key")
-        known = f"[127.0.0.1]:{self.port} {openssh_public_key(key_of('sshd').public_key)}\n"
-        (directory / "known_hosts").write_text(known)
-        self.settings = SshSettings(
-            key=directory / "a.key",
-            known_hosts=(directory / "known_hosts",),
-            config=(),
-            use_user_keys=False,
-        )
-
-    def allow(self, command: str) -> None:
-        """Let host ``a`` run ``command`` and nothing else."""
-        key = openssh_public_key(key_of("a").public_key)
-        self.authorized_keys.write_text(f'command="{command}",restrict {key}\n')
-        self.authorized_keys.chmod(0o600)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        config = self.directory / "sshd_config"
-        config.write_text(
-            f"ListenAddress 127.0.0.1:{self.port}\n"
-            f"HostKey {self.directory / 'host.key'}\n"
-            f"AuthorizedKeysFile {self.authorized_keys}\n"
-            "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            "PermitRootLogin prohibit-password\n"
-        )
-        Path("/run/sshd").mkdir(exist_ok=True)
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        try:
-            for line in process.stderr:
-                if "Server listening" in line:
-                    break
-            else:
-                pytest.fail("sshd did not start")
-            yield
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
+pytestmark = pytest.mark.skipif(not OPENSSH, reason="needs root and OpenSSH's /usr/sbin/sshd")
 
 
 @pytest.fixture
