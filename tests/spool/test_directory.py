@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,13 @@ from jilog_ledger.errors import InputError, IntegrityError, StorageError
 from jilog_ledger.limits import SEGMENT_BYTES_MAX
 from jilog_ledger.store import ZoneStore
 from jilog_spool.directory import SpoolDirectory
-from jilog_spool.directory_files import DirectoryUnusable, DiskShelf, Problem
+from jilog_spool.directory_files import DirectoryUnusable, DiskShelf, Problem, Unreadable
 from jilog_spool.directory_format import decode_state, decode_tail
 from jilog_spool.directory_names import SegmentName, is_folder, parse_segment, parse_state
 from jilog_spool.limits import DIRECTORY_FORGET_SECONDS
 from support.spool_directory import START_NS, directory, equal, member, pump
 from support.spool_fleet import drafts, held_bytes, root_of, zone_store
-from support.stores import Clock
+from support.stores import Clock, held
 
 
 class Two:
@@ -177,6 +178,9 @@ def test_links_pipes_and_huge_files_are_not_followed_opened_or_read(two: Two, tm
 
     report = two.at_b.ingest()
 
+    # A link that takes a file's place after the folder was listed is refused as well.
+    with pytest.raises(Unreadable):
+        DiskShelf(two.shared, tmp_path / "lock").read(folder.name, sealed[0].name, SEGMENT_BYTES_MAX)
     assert two.b.frontier().entries == ()
     assert report.bytes_read < SEGMENT_BYTES_MAX
     assert list(report.hosts) == [folder.name]
@@ -380,6 +384,7 @@ def test_nothing_new_writes_nothing_and_reads_no_segment(two: Two) -> None:
 
     assert [(report.files_read, report.files_written) for report in reports] == [(0, 0)] * 4
     assert {path: path.stat().st_mtime_ns for path in two.shared.rglob("*")} == before
+    assert len(list(two.shared.glob("*/*.state"))) == 2
 
 
 def test_relay_leaves_out_what_lies_there_already(two: Two) -> None:
@@ -388,6 +393,29 @@ def test_relay_leaves_out_what_lies_there_already(two: Two) -> None:
     report = two.at_b.emit()
 
     assert report.files_written == 0
+
+
+def test_third_host_takes_both_histories_of_clones_that_know_nothing_of_each_other(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    first = zone_store(tmp_path / "one", "a")
+    first.append(drafts(1))
+    shutil.copytree(tmp_path / "one" / "a", tmp_path / "two" / "a")
+    second = zone_store(tmp_path / "two", "a")
+    for store in (first, second):
+        for _ in range(3):
+            store.append(drafts(2))
+            store.seal()
+    shared = tmp_path / "shared"
+    for store, instance in ((first, b"one"), (second, b"two")):
+        directory(shared, store, instance=instance).emit()
+    c = zone_store(tmp_path, "c")
+
+    report = directory(shared, c, trusted="a").ingest()
+
+    assert len({event.event_id for events in held(c).values() for event in events}) == 13
+    assert len(report.forks) == 1
+    assert not c.verify().findings
 
 
 def test_local_streams_are_refused(tmp_path: Path) -> None:
