@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from jilog_agent.pauses import refuse_held
+from jilog_agent.pauses import held, refuse_held
 from jilog_agent.replication import granted_zones, peer_table, raw_key
 from jilog_agent.syncing import session_options
+from jilog_agent.vouching import certificate_authoriser
 from jilog_agent.workspace import Workspace
 from jilog_spool.claims import Claims
 from jilog_spool.replica import Replica
 from jilog_spool.session import Session
+from jilog_spool.ssh_server import Logins
 
 
 def known_keys(workspace: Workspace) -> dict[bytes, str]:
@@ -29,6 +31,16 @@ def authoriser(workspace: Workspace) -> Callable[[bytes], str | None]:
     The peers are read at every login: one that was added or removed counts at once.
     """
     return lambda key: known_keys(workspace).get(key)
+
+
+def logins(workspace: Workspace, source: str) -> Logins:
+    """Say who may log in, by pinned key or certificate of an authority, and what a peer may do then."""
+
+    def standing(name: str) -> object:
+        table = peer_table(workspace.config, workspace.home, workspace.disk)
+        return granted_zones(workspace.config, table.get(name)), held(workspace, name)
+
+    return Logins(authoriser(workspace), certificate_authoriser(workspace, source), standing)
 
 
 def session_maker(
@@ -50,7 +62,7 @@ def session_maker(
     def new_session(name: str) -> Session:
         refuse_held(workspace, name)
         table = peer_table(workspace.config, workspace.home, workspace.disk)
-        zones = granted_zones(workspace.config, table.resolve(name))
+        zones = granted_zones(workspace.config, table.get(name))
         granted = {zone: replica for zone, replica in replicas.items() if zone in zones}
         options = session_options(live=live, full=full)
         session = Session(granted, source=source, claims=claims, options=options)

@@ -27,19 +27,14 @@ class FarHosts:
         """
         # Imported here: asyncssh is only loaded where another host is configured.
         from jilog_agent.replication import SSH_CONFIG, peer_table
+        from jilog_agent.syncing import ssh_settings
         from jilog_spool.peers import read_ssh_config_hosts
-        from jilog_spool.ssh import SshSettings
         from jilog_spool.ssh_files import SshFiles
 
         config, home = self.workspace.config, self.workspace.home
         known = peer_table(config, home, self.workspace.disk)
         peer = known.resolve(name, read_ssh_config_hosts(SSH_CONFIG.expanduser()))
-        settings = SshSettings(
-            key=home.key_path,
-            known_hosts=(home.known_hosts_path,),
-            connect_seconds=float(config.spool.timeout_seconds),
-        )
-        files = SshFiles(peer, settings)
+        files = SshFiles(peer, ssh_settings(self.workspace))
         self._opened.append(files)
         return Mirror(name, files, home.review_dir / "mirror" / name)
 

@@ -5,6 +5,8 @@
     lock                      held while the home is being made
     identity/id_ed25519       the host's key, mode 0600: signs segments, and is its SSH identity
     identity/id_ed25519.next  the key that is to follow it, between `identity prepare` and `identity renew`
+    identity/id_ed25519-cert.pub       its certificate for logging in to peers, if a fleet has an authority
+    identity/id_ed25519-host-cert.pub  its certificate as a host that others call
     identity/id_ed25519.pub   the same key's public line, for authorized_keys
     identity/identity.json    the source name that this host writes under
     zones/<id>/               one ledger each, unless the config puts it elsewhere
@@ -15,6 +17,7 @@
     agent.sock                the socket it answers on
     hooks/                    what hooks told each agent session, and their log; it may be lost
     peers.toml                the peers added by command
+    authorities               the authorities whose certificates are trusted, and for which names
     known_hosts               host keys that jilog itself learnt
     directory_hosts           hosts that are trusted in spool directories only
 
@@ -67,6 +70,11 @@ class Home:
     def known_hosts_path(self) -> Path:
         """Host keys that jilog itself learnt, in OpenSSH's format."""
         return self.root / "known_hosts"
+
+    @property
+    def authorities_path(self) -> Path:
+        """The authorities that `jilog peer trust --ca` added, in the format of known_hosts."""
+        return self.root / "authorities"
 
     @property
     def sync_history_path(self) -> Path:

@@ -33,6 +33,7 @@ class Reason(Enum):
     NAME_UNKNOWN = "name_unknown"
     HOST_KEY_UNKNOWN = "host_key_unknown"
     KEY_CHANGED = "key_changed"
+    CERTIFICATE_INVALID = "certificate_invalid"
     AUTH_FAILED = "auth_failed"
     NO_COMMON_ALGORITHM = "no_common_algorithm"
     COMMAND_MISSING = "command_missing"
@@ -71,6 +72,10 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.NAME_UNKNOWN: ("its host name cannot be resolved", "jilog peer add {peer} ADDRESS"),
     Reason.HOST_KEY_UNKNOWN: ("its host key is not known here", "jilog peer trust {peer}"),
     Reason.KEY_CHANGED: ("it shows another host key than the known one", "jilog peer trust {peer}"),
+    Reason.CERTIFICATE_INVALID: (
+        "its host certificate is not in force, or not for its name",
+        "on {peer}: ssh-keygen -Lf ~/.jilog/identity/id_ed25519-host-cert.pub",
+    ),
     Reason.AUTH_FAILED: ("it does not accept this host's key", "jilog peer add --print {peer}"),
     Reason.NO_COMMON_ALGORITHM: ("no algorithm or host key in common", "jilog peer trust {peer}"),
     Reason.COMMAND_MISSING: (

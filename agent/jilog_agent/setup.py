@@ -47,6 +47,11 @@ type = "none"
 # days = 1
 # coordinator = "laptop"   # the host that files; without it every host that has a tracker does
 
+# Whose certificates make a host a peer, and of which names (docs/certificates.md).
+# [trust]
+# ca = ["~/fleet_ca.pub"]
+# principals = ["box-*"]
+
 # Hosts to replicate with; names of ~/.ssh/config work.
 # [[peer]]
 # name = "desktop"

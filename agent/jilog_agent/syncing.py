@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jilog_agent.replication import rate_of
+from jilog_agent.vouching import trusted_authorities
 from jilog_agent.workspace import Workspace
 from jilog_ledger.times import SECOND_NS, now_ns
 from jilog_spool.peers import Peer
@@ -22,6 +23,7 @@ def ssh_settings(workspace: Workspace) -> SshSettings:
     return SshSettings(
         key=home.key_path,
         known_hosts=(home.known_hosts_path,),
+        authorities=lambda: trusted_authorities(workspace.config, home, workspace.disk),
         connect_seconds=float(workspace.config.spool.timeout_seconds),
     )
 

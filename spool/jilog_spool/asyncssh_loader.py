@@ -29,6 +29,7 @@ def _without_library_search() -> Iterator[None]:
 
 with _without_library_search():
     import asyncssh
+    from asyncssh.public_key import SSHOpenSSHCertificate
     from asyncssh.stream import SSHServerStreamSession
 
-__all__ = ["SSHServerStreamSession", "asyncssh"]
+__all__ = ["SSHOpenSSHCertificate", "SSHServerStreamSession", "asyncssh"]

@@ -18,6 +18,7 @@ class Cause(Enum):
     NAME_UNKNOWN = "name_unknown"
     HOST_KEY_UNKNOWN = "host_key_unknown"
     KEY_CHANGED = "key_changed"
+    CERTIFICATE_INVALID = "certificate_invalid"
     AUTH_FAILED = "auth_failed"
     NO_COMMON_ALGORITHM = "no_common_algorithm"
     COMMAND_MISSING = "command_missing"
@@ -49,6 +50,10 @@ _BY_SSH_ERROR = {
     "PermissionDenied": Cause.AUTH_FAILED,
     "KeyExchangeFailed": Cause.NO_COMMON_ALGORITHM,
     "ChannelOpenError": Cause.AUTH_FAILED,
+    "IllegalUserName": Cause.AUTH_FAILED,
+    "ProtocolError": Cause.GARBAGE,
+    "ProtocolNotSupported": Cause.GARBAGE,
+    "ServiceNotAvailable": Cause.PEER_FAILED,
 }
 """By the name of the exception of asyncssh, which only the SSH transport may import."""
 
@@ -100,6 +105,10 @@ def _by_words(message: str) -> Cause | None:
 
 def _by_origin(error: JilogError, origin: BaseException) -> Cause | None:
     name = type(origin).__name__
+    if name == "HostKeyNotVerifiable" and error.message.startswith("host certificate"):
+        return Cause.CERTIFICATE_INVALID
+    if name == "KeyExchangeFailed" and "host certificate" in error.message:
+        return Cause.CERTIFICATE_INVALID
     if name == "HostKeyNotVerifiable":
         return Cause.HOST_KEY_UNKNOWN if "is not known" in error.message else Cause.KEY_CHANGED
     if name in _BY_SSH_ERROR:

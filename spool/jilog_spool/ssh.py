@@ -20,6 +20,7 @@ from jilog_spool.errors import ConnectionLost, one_line
 from jilog_spool.peers import Peer
 from jilog_spool.pump import OnPump, Pump
 from jilog_spool.session import Event, Session
+from jilog_spool.ssh_certificates import USER, Authorities, OwnKey, load_own_key
 from jilog_spool.ssh_errors import Attempt, explain
 
 ENCRYPTION = (
@@ -43,13 +44,15 @@ class SshSettings:
 
     ``key`` is the host's own private key file, tried before the agent's and the user's. ``known_hosts`` are
     files beside those that ssh's configuration names. ``config`` replaces ``~/.ssh/config``; an empty tuple
-    means none at all.
+    means none at all. ``authorities`` is asked at every connection who may vouch for hosts without a pinned
+    key.
     """
 
     key: Path | None = None
     known_hosts: tuple[Path, ...] = ()
     config: tuple[Path, ...] | None = None
     use_user_keys: bool = True
+    authorities: Callable[[], Authorities] = Authorities
     connect_seconds: float = limits.CONNECT_SECONDS
 
 
@@ -85,15 +88,19 @@ async def connect(attempt: Attempt, settings: SshSettings) -> asyncssh.SSHClient
     """
     peer = attempt.peer
     options = await asyncio.to_thread(base_options, peer, settings)
-    hosts = _KnownHosts(attempt, options.known_hosts, settings.known_hosts)
-    keys = [str(settings.key)] if settings.key is not None and settings.key.exists() else []
+    own = await asyncio.to_thread(_own_key, settings)
+    attempt.certificate_problem = own.problem if own else ""
+    vouching = [] if peer.host_keys else (await asyncio.to_thread(settings.authorities)).keys_for(peer.name)
+    hosts = _KnownHosts(attempt, options.known_hosts, settings.known_hosts, options.host, vouching)
     return await asyncssh.connect(
         peer.address,
         options=options,
         client_factory=lambda: _Client(attempt, options if settings.use_user_keys else None),
         known_hosts=hosts.lookup,
+        # An authority vouches for the name by which the peer is known, wherever its host was found.
+        host_key_alias=options.host_key_alias or (peer.name if vouching else None),
         # Empty would mean the default keys; None with a callback below means: none yet.
-        client_keys=keys or None,
+        client_keys=own.pairs if own else None,
         agent_path=None,
         encryption_algs=list(ENCRYPTION),
         connect_timeout=settings.connect_seconds,
@@ -108,6 +115,12 @@ async def connect(attempt: Attempt, settings: SshSettings) -> asyncssh.SSHClient
         send_env=(),
         env=(),
     )
+
+
+def _own_key(settings: SshSettings) -> OwnKey | None:
+    if settings.key is None or not settings.key.exists():
+        return None
+    return load_own_key(settings.key, USER)
 
 
 def base_options(peer: Peer, settings: SshSettings) -> asyncssh.SSHClientConnectionOptions:
@@ -131,6 +144,8 @@ class _KnownHosts:
     attempt: Attempt
     configured: object
     own: tuple[Path, ...]
+    host: str
+    vouching: list[asyncssh.SSHKey]
 
     def lookup(self, host: str, address: str, port: int | None) -> Any:
         """Give trusted keys, CA keys and revoked keys of a host."""
@@ -139,7 +154,9 @@ class _KnownHosts:
             self.attempt.expected = [asyncssh.import_public_key(key) for key in pinned]
             return (self.attempt.expected, [], [])
         trusted: list[asyncssh.SSHKey] = []
-        authorities: list[asyncssh.SSHKey] = []
+        authorities = [*self.vouching]
+        # Files know the host by its own name, unless ssh's configuration gave it another.
+        host = self.host if self.vouching and host == self.attempt.peer.name else host
         revoked: list[asyncssh.SSHKey] = []
         for path in self._files():
             found = _read_known_hosts(path).match(host, address, port)

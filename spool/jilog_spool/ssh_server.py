@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from jilog_spool.peers import DEFAULT_COMMAND
 from jilog_spool.pump import OnPump, Pump
 from jilog_spool.session import Event, Session
 from jilog_spool.ssh import ENCRYPTION
+from jilog_spool.ssh_certificates import HOST, load_own_key, plain_line
 
 SUBSYSTEM = "jilog-spool"
 _ED25519 = b"ssh-ed25519"
@@ -29,8 +30,18 @@ _ED25519 = b"ssh-ed25519"
 Authorise = Callable[[bytes], str | None]
 """Name the peer that has a raw Ed25519 public key (32 bytes); None refuses it. Asked at every login."""
 
+AuthoriseCertificate = Callable[[str, Sequence[str]], str]
+"""Name the peer that an authority (its key as a line) vouches for with these principals, at every login.
+
+Raises:
+    PeerError: the authority is not trusted for that name; the message is logged here, the peer gets none.
+"""
+
 NewSession = Callable[[str], Session]
 """Make a session for a peer, over the replicas that this peer may see."""
+
+Refused = Callable[[str, str], None]
+"""Told of each certificate that was refused: the address it came from, and why."""
 
 Report = Callable[[str, Session, JilogError | None], None]
 """Told of each session that ended: peer, session, and its error if it failed."""
@@ -51,6 +62,24 @@ class Watch:
 
     on_pump: OnPump = lambda _session, _pump: None
     on_event: Callable[[Session, Event], None] = lambda _session, _event: None
+    on_refused: Refused = lambda _address, _reason: None
+
+
+def _trust_no_authority(_authority: str, _principals: Sequence[str]) -> str:
+    raise PeerError("this host trusts no authority")
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Who may log in, by key and by certificate, and what a peer may do.
+
+    A connection is cut when the name behind its key or certificate, or that peer's ``standing``, is no longer
+    what it was at its login; see :meth:`SpoolServer.recheck`.
+    """
+
+    by_key: Authorise
+    by_certificate: AuthoriseCertificate = _trust_no_authority
+    standing: Callable[[str], object] = lambda _name: None
 
 
 class SpoolServer:
@@ -58,13 +87,13 @@ class SpoolServer:
 
     def __init__(
         self,
-        authorise: Authorise,
+        logins: Logins,
         new_session: NewSession,
         report: Report,
         bounds: ServerLimits,
         watch: Watch | None = None,
     ) -> None:
-        self.authorise = authorise
+        self.logins = logins
         self.new_session = new_session
         self.report = report
         self.watch = watch or Watch()
@@ -77,7 +106,7 @@ class SpoolServer:
         cls,
         host_key: Path,
         *,
-        authorise: Authorise,
+        authorise: Authorise | Logins,
         new_session: NewSession,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -87,16 +116,20 @@ class SpoolServer:
     ) -> SpoolServer:
         """Listen on ``host`` and ``port`` (0: any free one, see :attr:`port`).
 
+        A host certificate beside the key is shown to those who trust its authority.
+
         Raises:
             PeerError: the address cannot be listened on, or the host key cannot be used.
         """
-        server = cls(authorise, new_session, report, bounds or ServerLimits(), watch)
+        logins = authorise if isinstance(authorise, Logins) else Logins(authorise)
+        server = cls(logins, new_session, report, bounds or ServerLimits(), watch)
         try:
+            own = await asyncio.to_thread(load_own_key, host_key, HOST)
             server._listener = await asyncssh.create_server(
                 lambda: _Connection(server),
                 host,
                 port,
-                server_host_keys=[str(host_key)],
+                server_host_keys=own.pairs,
                 encryption_algs=list(ENCRYPTION),
                 login_timeout=server.bounds.login_seconds,
                 keepalive_interval=limits.KEEPALIVE_SECONDS,
@@ -140,11 +173,65 @@ class SpoolServer:
         for connection in list(self.connections):
             connection.abort()
 
-    def cut(self, public_key: bytes) -> None:
-        """End the connections of one key at once, as when a peer is removed."""
+    def recheck(self) -> list[str]:
+        """End the connections of who may not log in any more, or may do other things; give their names.
+
+        May block on what the logins are read from.
+        """
+        gone = []
         for connection in list(self.connections):
-            if connection.get_extra_info("jilog_key") == public_key:
+            login: Login | None = connection.get_extra_info("jilog_login")
+            if login is not None and not login.stands(self.logins):
+                gone.append(login.peer)
                 connection.abort()
+        return gone
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logged in, by what, and what that peer was allowed at that moment."""
+
+    peer: str
+    standing: object
+    key: bytes = b""
+    authority: str = ""
+    principals: tuple[str, ...] = ()
+
+    def stands(self, logins: Logins) -> bool:
+        """Tell whether the same login would give the same peer the same things now."""
+        try:
+            peer = (
+                logins.by_key(self.key)
+                if self.key
+                else logins.by_certificate(self.authority, self.principals)
+            )
+            return peer == self.peer and logins.standing(self.peer) == self.standing
+        except JilogError:
+            return False  # nobody can log in while the peers cannot be read, so nobody stays, either
+
+
+class _Certificates(asyncssh.SSHAuthorizedKeys):
+    """Asked by asyncssh whether an authority may vouch for somebody with these principals.
+
+    The answer has an option ``principals``, which makes asyncssh leave the user name alone: anybody may type
+    any. That is right here and only here, for the principals were checked before the answer was given.
+    """
+
+    def __init__(self, vouched: Callable[[str, Sequence[str]], bool]) -> None:
+        super().__init__()
+        self._vouched = vouched
+
+    def validate(
+        self,
+        key: asyncssh.SSHKey,
+        client_host: str,  # noqa: ARG002 - the signature is asyncssh's
+        client_addr: str,  # noqa: ARG002
+        cert_principals: Sequence[str] | None = None,
+        ca: bool = False,
+    ) -> dict[str, object] | None:
+        if not ca or not self._vouched(plain_line(key), cert_principals or ()):
+            return None
+        return {"principals": [*(cert_principals or ())]}
 
 
 class _Connection(asyncssh.SSHServer):
@@ -153,8 +240,9 @@ class _Connection(asyncssh.SSHServer):
     def __init__(self, server: SpoolServer) -> None:
         self._server = server
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._peer: str | None = None
-        self._key = b""
+        self._login: Login | None = None
+        self._vouched_for = ""
+        self._authenticated = False
         self._sessions = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -167,8 +255,15 @@ class _Connection(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is asyncssh's
         if self._connection is not None:
             self._server.connections.discard(self._connection)
+        if self._vouched_for and not self._authenticated:
+            # The authority was right, so it was asyncssh that found fault with the certificate itself.
+            self._refuse(
+                f"the certificate of {self._vouched_for} is expired, not yet valid, or not for a login"
+            )
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - who it is follows from the key alone
+        assert self._connection is not None
+        self._connection.set_authorized_keys(_Certificates(self._vouched))
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -178,16 +273,41 @@ class _Connection(asyncssh.SSHServer):
         # Called for the offer and again for the signature; asyncssh checks the signature itself.
         if key.algorithm != _ED25519:
             return False
-        self._key = raw_public_key(key)
-        self._peer = self._server.authorise(self._key)
-        return self._peer is not None
+        raw = raw_public_key(key)
+        peer = self._server.logins.by_key(raw)
+        # What was offered before does not count: asyncssh lets in whom it asks about last.
+        self._login = None if peer is None else Login(peer, self._server.logins.standing(peer), key=raw)
+        return peer is not None
+
+    def _vouched(self, authority: str, principals: Sequence[str]) -> bool:
+        """Tell whether an authority may vouch for who has these principals; expiry is asyncssh's to check."""
+        logins = self._server.logins
+        self._login = None
+        try:
+            peer = logins.by_certificate(authority, principals)
+        except PeerError as exc:
+            self._refuse(exc.message)
+            return False
+        given, self._vouched_for = tuple(principals), peer
+        self._login = Login(peer, logins.standing(peer), authority=authority, principals=given)
+        return True
+
+    def _refuse(self, reason: str) -> None:
+        address = self._connection.get_extra_info("peername") if self._connection else None
+        self._server.watch.on_refused(str(address[0]) if address else "unknown", reason)
 
     def auth_completed(self) -> None:
         assert self._connection is not None
-        self._connection.set_extra_info(jilog_key=self._key)
+        self._authenticated = True
+        self._connection.set_extra_info(jilog_login=self._login)
 
     def session_requested(self) -> SSHServerStreamSession[bytes] | bool:
-        if self._peer is None or self._sessions >= self._server.bounds.sessions_per_connection:
+        # Asked again for each session: who was removed a moment ago begins nothing new.
+        if (
+            self._login is None
+            or not self._login.stands(self._server.logins)
+            or self._sessions >= self._server.bounds.sessions_per_connection
+        ):
             return False
         return _SpoolChannel(self._serve)
 
@@ -197,15 +317,16 @@ class _Connection(asyncssh.SSHServer):
         writer: asyncssh.SSHWriter[bytes],
         errors: asyncssh.SSHWriter[bytes],
     ) -> None:
-        assert self._peer is not None
+        assert self._login is not None
         assert self._connection is not None
+        peer = self._login.peer
         self._sessions += 1
         # From here on the session finds out by itself whether the peer is still there, in fewer bytes.
         self._connection.set_keepalive(0)
         failure: JilogError | None = None
         session: Session | None = None
         try:
-            session = await asyncio.to_thread(self._server.new_session, self._peer)
+            session = await asyncio.to_thread(self._server.new_session, peer)
             pump = Pump(
                 session,
                 reader,
@@ -224,7 +345,7 @@ class _Connection(asyncssh.SSHServer):
             with contextlib.suppress(OSError, asyncssh.Error):
                 writer.channel.exit(failure.exit_code if failure else 0)  # type: ignore[attr-defined]
             if session is not None:
-                self._server.report(self._peer, session, failure)
+                self._server.report(peer, session, failure)
 
 
 class _SpoolChannel(SSHServerStreamSession[bytes]):

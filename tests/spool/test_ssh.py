@@ -176,7 +176,8 @@ def test_revoked_key_loses_its_connections_at_once(hosts: Hosts) -> None:
             key = openssh_public_key(key_of("b").public_key)
             hosts.known_hosts.write_text(f"[127.0.0.1]:{server.port} {key}\n")
             async with _connection(hosts, Peer("b", port=server.port)) as connection:
-                server.cut(key_of("a").public_key)
+                hosts.allowed.clear()
+                assert server.recheck() == ["a"]
                 await connection.wait_closed()
             assert server.connections == set()
 
@@ -356,6 +357,13 @@ def test_importing_asyncssh_starts_no_child_process() -> None:
         (asyncssh.ConnectionLost("gone"), "closed the connection"),
         (asyncssh.KeyExchangeFailed("no match"), "no host key or algorithm in common"),
         (asyncssh.ProtocolError("odd\nbytes"), "odd bytes"),
+        (asyncssh.ProtocolError("Too many banner lines"), "does not speak SSH as it should: Too many banner"),
+        (asyncssh.ProtocolNotSupported("SSH-1.5"), "does not speak SSH as it should"),
+        (asyncssh.MACError("MAC verification failed"), "bytes were changed on the way"),
+        (asyncssh.ServiceNotAvailable("no such service"), "ended the connection: no such service"),
+        (asyncssh.ConfigParseError("line 3"), "cannot use the ssh configuration"),
+        (ConnectionResetError(104, "reset"), "closed the connection"),
+        (ValueError("something else"), "something else"),
     ],
 )
 def test_each_kind_of_failure_is_one_line_that_names_the_peer(exc: Exception, text: str) -> None:
@@ -364,6 +372,7 @@ def test_each_kind_of_failure_is_one_line_that_names_the_peer(exc: Exception, te
     assert text in error.message
     assert "b (10.0.0.9:2222)" in error.message
     assert "\n" not in error.message
+    assert error.hint
 
 
 def test_openssh_public_key_is_what_openssh_writes() -> None:

@@ -126,12 +126,14 @@ def _authorized_keys_line(workspace: Workspace) -> str:
 def list_(*, as_json: bool) -> None:
     """List the peers of `jilog peer add` and of the config file."""
     workspace = open_workspace()
+    from jilog_agent.cli.peer_authorities import authority_documents, print_authorities
     from jilog_agent.replication import granted_zones, peer_table
 
     peers = peer_table(workspace.config, workspace.home, workspace.disk).peers()
     if as_json:
         print_json(
             {
+                "authorities": authority_documents(workspace),
                 "peers": [
                     {
                         "name": peer.name,
@@ -143,12 +145,13 @@ def list_(*, as_json: bool) -> None:
                         "zones": list(granted_zones(workspace.config, peer)),
                     }
                     for peer in peers
-                ]
+                ],
             }
         )
         return
     if not peers:
         print_line("no peers yet; add one: jilog peer add NAME HOST")
+        print_authorities(workspace)
         return
     rows = [
         (
@@ -160,22 +163,46 @@ def list_(*, as_json: bool) -> None:
         for peer in peers
     ]
     print_table(("PEER", "ADDRESS", "HOST KEY", "ZONES"), rows)
+    print_authorities(workspace)
 
 
 @click.command(
     "trust",
     cls=JilogCommand,
-    examples=("jilog peer trust desktop", "jilog peer trust desktop 'ssh-ed25519 AAAA...'"),
+    examples=(
+        "jilog peer trust desktop",
+        "jilog peer trust desktop 'ssh-ed25519 AAAA...'",
+        "jilog peer trust --ca fleet_ca.pub --principals 'box-*'",
+    ),
 )
-@click.argument("name")
+@click.argument("name", required=False)
 @click.argument("key", required=False)
+@click.option("--ca", metavar="FILE|KEY", help="Trust the certificates of this authority.")
+@click.option(
+    "--principals",
+    multiple=True,
+    metavar="PATTERN",
+    help="With --ca: the hosts it may vouch for; ! excludes.",
+)
 @click.option("--yes", is_flag=True, help="Pin the key that the host shows now, without asking.")
-def trust(*, name: str, key: str | None, yes: bool) -> None:
+def trust(
+    *, name: str | None, key: str | None, ca: str | None, principals: tuple[str, ...], yes: bool
+) -> None:
     """Pin the host key of a peer, given or as the host shows it, as after a change made on purpose.
 
     Compare the fingerprint on the peer first: ssh-keygen -lf ~/.jilog/identity/id_ed25519.pub
+
+    With --ca: trust an OpenSSH authority. Hosts whose certificates it signed are peers, without a pinned key;
+    the first principal is the host's name, and has to match a pattern.
     """
     workspace = open_workspace()
+    if ca is not None and name is None:
+        from jilog_agent.cli.peer_authorities import trust_authority
+
+        trust_authority(workspace, ca, principals)
+        return
+    if name is None or ca is not None or principals:
+        raise InputError("give a peer, or --ca with --principals", hint="see: jilog peer trust --help")
     from dataclasses import replace
 
     from jilog_agent.replication import plain_key
@@ -213,18 +240,36 @@ def _ask(name: str, found: HostKey) -> None:
     click.confirm(f"{name} shows the key {found.fingerprint}. Is that its key?", abort=True, err=True)
 
 
-@click.command("remove", cls=JilogCommand, examples=("jilog peer remove desktop",))
-@click.argument("name")
-def remove(*, name: str) -> None:
-    """Forget a peer. What it sent stays in the ledger."""
+@click.command(
+    "remove",
+    cls=JilogCommand,
+    examples=("jilog peer remove desktop", "jilog peer remove --ca fleet_ca.pub"),
+)
+@click.argument("name", required=False)
+@click.option("--ca", metavar="FILE|KEY", help="Trust this authority no more.")
+def remove(*, name: str | None, ca: str | None) -> None:
+    """Forget a peer, at once, also while it is connected. What it sent stays in the ledger.
+
+    A host that is known by its certificate is excluded by name.
+    """
     workspace = open_workspace()
+    from jilog_agent.cli.peer_authorities import distrust_authority, exclude_name
+
+    if (name is None) == (ca is None):
+        raise InputError("give a peer, or --ca", hint="see: jilog peer remove --help")
+    if name is None:
+        distrust_authority(workspace, ca or "")
+        return
     from jilog_spool.peers import PeerTable
 
     if any(peer.name == name for peer in workspace.config.peers):
         raise InputError(
             f"peer {name} stands in {workspace.config.path}", hint="remove its [[peer]] table there"
         )
+    excluded = exclude_name(workspace, name)
     table = PeerTable.load(workspace.home.root, disk=workspace.disk)
+    if excluded and table.get(name) is None:
+        return
     table.remove(name)
     table.save()
     _tell_agent(workspace)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jilog_agent.reasons import Verdict
     from jilog_agent.replication import SyncRecord
     from jilog_spool.session import Session
+    from jilog_spool.ssh_server import Logins
 
 _THIS = "jilog_agent.cli.spool"
 
@@ -189,7 +190,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json: bool) -> None:
-    from jilog_agent.endpoint import authoriser, session_maker
+    from jilog_agent.endpoint import logins, session_maker
     from jilog_agent.replication import replicas_of
     from jilog_spool.claims import Claims
 
@@ -205,13 +206,13 @@ def _serve_listening(workspace: Workspace, address: tuple[str, int], *, as_json:
                 print_line(f"listening on {host}:{port} as {identity.source}")
             sys.stdout.flush()
 
-        asyncio.run(_listen(workspace, address, authoriser(workspace), new_session, told))
+        asyncio.run(_listen(workspace, address, logins(workspace, identity.source), new_session, told))
 
 
 async def _listen(
     workspace: Workspace,
     address: tuple[str, int],
-    authorise: Callable[[bytes], str | None],
+    logins: Logins,
     new_session: Callable[[str], Session],
     told: Callable[[str, int], None],
 ) -> None:
@@ -222,7 +223,7 @@ async def _listen(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with await SpoolServer.start(
         workspace.home.key_path,
-        authorise=authorise,
+        authorise=logins,
         new_session=new_session,
         host=address[0],
         port=address[1],

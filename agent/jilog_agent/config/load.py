@@ -122,6 +122,7 @@ def load_config(sources: ConfigSources) -> Config:
         tracker=sections.read_tracker(top, expand),
         review=_review(resolver, top, expand),
         spool=sections.read_spool(top),
+        trust=sections.read_trust(top, expand),
         agent=sections.read_agent(top, expand),
         page=sections.read_page(top),
         peers=sections.read_peers(top),

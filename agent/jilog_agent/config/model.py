@@ -161,6 +161,14 @@ class SpoolConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustConfig:
+    """``[trust]``: the keys of authorities, or absolute paths of their files, and whom they may vouch for."""
+
+    ca: tuple[str, ...] = ()
+    principals: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
 class AgentConfig:
     """``[agent]``: what the agent process does by itself; None and 0 stand for: not at all.
 
@@ -208,6 +216,7 @@ class Config:
     tracker: TrackerConfig
     review: ReviewConfig
     spool: SpoolConfig
+    trust: TrustConfig
     agent: AgentConfig
     page: PageConfig
     peers: tuple[PeerConfig, ...]

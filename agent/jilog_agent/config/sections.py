@@ -23,6 +23,7 @@ from jilog_agent.config.model import (
     ReaderConfig,
     SpoolConfig,
     TrackerConfig,
+    TrustConfig,
     ZoneConfig,
 )
 from jilog_agent.config.table import Table
@@ -272,6 +273,19 @@ def _quiet_hours(table: Table) -> tuple[time, time] | None:
             f"invalid quiet_hours {text[:80]!r}", hint='use two times of day such as "22:00-07:00"'
         )
     return hours
+
+
+def read_trust(top: Table, expand: Expander) -> TrustConfig:
+    """Read ``[trust]``: keys are taken as they are, everything else is the path of a file with one."""
+    table = top.table("trust")
+    if table is None:
+        return TrustConfig()
+    entries = table.texts("ca") or ()
+    principals = table.texts("principals")
+    table.finish()
+    keys = ("ssh-", "ecdsa-", "sk-")
+    authorities = tuple(entry if entry.startswith(keys) else expand.text(entry) for entry in entries)
+    return TrustConfig(authorities, TrustConfig().principals if principals is None else principals)
 
 
 def read_agent(top: Table, expand: Expander) -> AgentConfig:

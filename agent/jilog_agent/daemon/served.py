@@ -11,9 +11,8 @@ from jilog_agent.daemon.chronicle import Chronicle
 from jilog_agent.daemon.conversations import Conversations
 from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.zones import Zones
-from jilog_agent.endpoint import authoriser, known_keys, session_maker
+from jilog_agent.endpoint import logins, session_maker
 from jilog_agent.home import Home
-from jilog_agent.pauses import held
 from jilog_agent.replication import peer_table, rate_of, replicas_of
 from jilog_ledger.errors import JilogError
 from jilog_ledger.event import JsonValue
@@ -51,8 +50,6 @@ class Endpoint:
         self._log = log
         self._chronicle = chronicle
         self._server: SpoolServer | None = None
-        self._known: dict[bytes, str] = {}
-        self._resting: set[str] = set()
         self._open: dict[Session, Serving] = {}
         self._notes: set[asyncio.Task[None]] = set()
 
@@ -73,11 +70,10 @@ class Endpoint:
             PeerError: the address cannot be listened on.
         """
         workspace = self._zones.workspace
-        self._known = await asyncio.to_thread(self._keys)
         replicas = replicas_of(self._zones.ledgers.values())
         self._server = await SpoolServer.start(
             workspace.home.key_path,
-            authorise=authoriser(workspace),
+            authorise=logins(workspace, self._zones.source),
             new_session=session_maker(
                 workspace,
                 replicas,
@@ -89,12 +85,15 @@ class Endpoint:
             host=address[0],
             port=address[1],
             report=self._told,
-            watch=Watch(self._begun, self._heard),
+            watch=Watch(self._begun, self._heard, self._refused),
         )
         self._log.info("endpoint listens", host=address[0], port=self._server.port)
 
     def _made(self, name: str, session: Session) -> None:
         self._open[session] = Serving(name, time.monotonic())
+
+    def _refused(self, address: str, reason: str) -> None:
+        self._log.warning("login refused", address=address, reason=reason)
 
     def _begun(self, session: Session, pump: Pump) -> None:
         pump.limit(rate_of(self._zones.workspace.config, self._open[session].name))
@@ -133,43 +132,23 @@ class Endpoint:
                 await self.check()
 
     async def check(self) -> None:
-        """Cut off whoever is not a peer any more, and whoever begins to rest."""
-        keys, resting = await asyncio.to_thread(self._look)
-        gone = self._known.items() - keys.items()
-        newly_resting = resting - self._resting
-        self._known, self._resting = keys, resting
-        if self._server is None:
-            return
-        for key, name in gone:
-            self._log.info("peer cut off", peer=name)
-            if key not in keys:
-                self._server.cut(key)
-        for key, name in keys.items():
-            if name in newly_resting:
-                self._log.info("peer rests", peer=name)
-                self._server.cut(key)
-
-    def _look(self) -> tuple[dict[bytes, str], set[str]]:
-        keys = self._keys()
-        return keys, {name for name in set(keys.values()) if held(self._zones.workspace, name)}
+        """Cut off whoever is not a peer any more, has other zones than before, or begins to rest."""
+        if self._server is not None:
+            # The peers are read here and not in a thread: a connection must not come or go meanwhile.
+            for name in self._server.recheck():
+                self._log.info("peer cut off", peer=name)
 
     def _stamp(self) -> list[tuple[int, int] | None]:
-        """Tell one state of the peers table and the pauses from another, without reading them."""
+        """Tell one state of peers, authorities and pauses from another, without reading them."""
         home: Home = self._zones.workspace.home
         stamps: list[tuple[int, int] | None] = []
-        for path in (home.root / FILE_NAME, home.pauses_path):
+        for path in (home.root / FILE_NAME, home.authorities_path, home.pauses_path):
             try:
                 found = path.stat()
                 stamps.append((found.st_mtime_ns, found.st_ino))
             except OSError:
                 stamps.append(None)
         return stamps
-
-    def _keys(self) -> dict[bytes, str]:
-        try:
-            return known_keys(self._zones.workspace)
-        except JilogError:
-            return {}  # nobody can log in while the table cannot be read, so nobody stays, either
 
     async def stop(self) -> None:
         """Close every connection; what was interrupted resumes at the next sync."""
