@@ -14,18 +14,50 @@ from jilog_agent.identity import Identity, public_key_line
 from jilog_agent.setup import target_config_path, write_config
 from jilog_agent.workspace import Workspace
 from jilog_ledger.disk import RealDisk
+from jilog_ledger.errors import InputError
 from jilog_ledger.identifiers import Writer, check_name
 
 
-@click.command("init", cls=JilogCommand, examples=("jilog init", "jilog init --source laptop --zone ops"))
+@click.command(
+    "init",
+    cls=JilogCommand,
+    examples=(
+        "jilog init",
+        "jilog init --source laptop --zone ops",
+        "jilog init --from nas --source laptop",
+        "jilog init --from nas --host 192.0.2.7 --port 7722 --host-key 'ssh-ed25519 AAAA...'",
+    ),
+)
 @click.option("--source", metavar="NAME", help="Name this host's events carry (default: its host name).")
 @click.option("--zone", metavar="ID", help="The first zone (default: main).")
+@click.option("--from", "peer", metavar="PEER", help="Restore a lost host from what this peer holds.")
+@click.option("--host", metavar="ADDRESS", help="With --from: where the peer is, unless ssh knows its name.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="With --from: its SSH port.")
+@click.option("--user", metavar="NAME", help="With --from: its SSH user.")
+@click.option("--host-key", metavar="KEY", help="With --from: the key it must have: 'ssh-ed25519 AAAA...'.")
 @json_option
-def command(*, source: str | None, zone: str | None, as_json: bool) -> None:
+def command(
+    *,
+    source: str | None,
+    zone: str | None,
+    peer: str | None,
+    host: str | None,
+    port: int | None,
+    user: str | None,
+    host_key: str | None,
+    as_json: bool,
+) -> None:
     """Set this host up: a key, a first zone, a config file with the transcripts found here.
 
-    What is there already stays as it is, so the command may be run again at any time.
+    What is there already stays as it is, so the command may be run again at any time. With --from everything
+    that the peer holds of the zones comes here first: give --source the name of the lost host, and its events
+    are back, and it goes on in a new epoch. What was interrupted goes on; a home with a ledger in it is never
+    touched.
     """
+    if peer is None and any(value is not None for value in (host, port, user, host_key)):
+        raise InputError(
+            "--host, --port, --user and --host-key belong to --from", hint="see: jilog init --help"
+        )
     for kind, name in (("source", source), ("zone", zone)):
         if name is not None:
             check_name(kind, name)
@@ -35,6 +67,14 @@ def command(*, source: str | None, zone: str | None, as_json: bool) -> None:
     config = load_config(sources)
     chosen = config.zone(zone)
     workspace = Workspace(config, Home(config.home), warn)
+    if peer is not None:
+        from jilog_agent.cli.init_from import restore
+        from jilog_agent.replication import plain_key
+        from jilog_spool.peers import Peer
+
+        place = Peer(peer, host or "", port or 0, user or "", plain_key(host_key or ""))
+        restore(workspace, place.check(), source, chosen.id, as_json=as_json)
+        return
     identity = workspace.ensure_identity(source)
     if source is not None and identity.source != source:
         warn(

@@ -72,7 +72,7 @@ def sync(
             chosen,
             replicas_of(ledgers),
             identity.source,
-            on_event=_shown(progress),
+            on_event=shown(progress),
             forecast=dry_run,
             bytes_per_second=rate,
         )
@@ -171,7 +171,8 @@ def _only_zone(peers: Sequence[Peer], zone: str) -> list[Peer]:
     return granted
 
 
-def _shown(progress: ProgressLine) -> OnEvent:
+def shown(progress: ProgressLine) -> OnEvent:
+    """Draw how many bytes have come from all peers together."""
     from jilog_spool.session import Progress
 
     moved: dict[str, Progress] = {}
