@@ -44,7 +44,10 @@ class ProjectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class ZoneStatus:
-    """One zone. ``lag`` counts the events that the projection still has to take in."""
+    """One zone. ``lag`` counts the events that the projection still has to take in.
+
+    ``forks`` counts the proofs that a writer has two histories.
+    """
 
     zone: str
     path: Path
@@ -54,6 +57,7 @@ class ZoneStatus:
     local_events: int
     projection: ProjectionStatus
     quarantined: int
+    forks: int
     findings: tuple[Finding, ...]
 
     @property
@@ -91,6 +95,7 @@ def inspect_zone(ledger: ZoneLedger, disk: Disk) -> ZoneStatus:
         local_events=sum(item.events for item in local),
         projection=_inspect_projection(ledger.root, disk),
         quarantined=_quarantined(ledger.shared, disk) + _quarantined(ledger.local, disk),
+        forks=sum(name.endswith(".fork") for name in disk.list_directory(ledger.shared.layout.forks)),
         findings=tuple(ledger.findings),
     )
 

@@ -19,9 +19,11 @@ from support.jilog_cli import Host
 DEADLINE_SECONDS = 30.0
 
 
-def wait_for(condition: Callable[[], object], what: str = "the condition") -> None:
+def wait_for(
+    condition: Callable[[], object], what: str = "the condition", *, seconds: float = DEADLINE_SECONDS
+) -> None:
     """Wait until something is so; a deadline makes a wrong program fail instead of hang."""
-    deadline = monotonic() + DEADLINE_SECONDS
+    deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline, f"{what} did not come to be"
         sleep(0.01)

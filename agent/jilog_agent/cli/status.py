@@ -92,6 +92,7 @@ def _document(status: ZoneStatus) -> JsonValue:
         "projection_events": status.projection.events,
         "projection_lag": status.lag,
         "quarantined": status.quarantined,
+        "forks": status.forks,
         "last_review": _time(status.projection.last_review_ns),
     }
 
@@ -124,6 +125,8 @@ def _print_zone(status: ZoneStatus) -> None:
     print_line(f"  root        {status.root.hex()}")
     print_line(f"  projection  {_projection_text(status)}")
     print_line(f"  quarantine  {_quarantine_text(status)}")
+    if status.forks:
+        print_line(f"  forks       {status.forks} writer(s) with two histories, both kept: jilog spool forks")
     print_line(f"  last review {_time(status.projection.last_review_ns) or 'never'}")
     _print_writers(status)
 
@@ -137,7 +140,9 @@ def _projection_text(status: ZoneStatus) -> str:
 def _quarantine_text(status: ZoneStatus) -> str:
     if not status.quarantined:
         return "empty"
-    return f"{status.quarantined} damaged segments; a peer that holds them sends them again: jilog spool sync"
+    return (
+        f"{status.quarantined} damaged segments; a peer that holds them sends them again: jilog spool repair"
+    )
 
 
 def _print_writers(status: ZoneStatus) -> None:

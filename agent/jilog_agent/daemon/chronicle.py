@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+from jilog_agent.daemon import limits
 from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.zones import Zones
 from jilog_agent.replication import SyncHistory, held_by_zone
@@ -21,6 +23,24 @@ class Chronicle:
         self._history = SyncHistory(zones.workspace.home, zones.workspace.disk)
         self._writing = asyncio.Lock()
         self._failed = False
+        self._served_at: dict[str, float] = {}
+
+    async def note_served(self, result: PeerResult) -> None:
+        """Remember how a session stands that the peer began."""
+        if result.error is None:
+            self._served_at[result.peer.name] = time.monotonic()
+        await self.note(result)
+
+    async def note_called(self, result: PeerResult) -> None:
+        """Remember how a session stands that this host began.
+
+        Many a peer can call and cannot be called: while it does, that it does not answer tells nothing.
+        """
+        served_at = self._served_at.get(result.peer.name)
+        answered = result.error is None or result.report.peer
+        recent = served_at is not None and time.monotonic() - served_at < limits.SERVED_COUNTS_SECONDS
+        if answered or not recent:
+            await self.note(result)
 
     async def note(self, result: PeerResult) -> None:
         """Remember how a session stands; that it could not be written is logged, and harms nothing."""

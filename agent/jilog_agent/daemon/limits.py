@@ -64,6 +64,9 @@ SLICE_SECONDS = 15.0
 PEERS_POLL_SECONDS = 1.0
 """How soon a peer that was removed is cut off: one look at a file's time."""
 
+SERVED_COUNTS_SECONDS = 600.0
+"""For so long after a peer's own call a failed call to it is not what tells how the two stand."""
+
 MEASURE_SECONDS = 60.0
 """How often the metrics file is written; on the socket they are taken when they are asked for."""
 

@@ -216,7 +216,7 @@ class Replicator:
         self._metrics.put("jilog_peer_in_sync", float(result.ok), peer=name)
         if report.clock_ahead_seconds is not None:
             self._metrics.put("jilog_peer_clock_seconds", report.clock_ahead_seconds, peer=name)
-        await self._chronicle.note(result)
+        await self._chronicle.note_called(result)
         self._tell(result)
         followed.say_synced()
 

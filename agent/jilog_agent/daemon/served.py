@@ -116,7 +116,9 @@ class Endpoint:
         if peer is None:
             return  # removed meanwhile
         seconds = time.monotonic() - serving.started
-        note = asyncio.ensure_future(self._chronicle.note(PeerResult(peer, session.report, failure, seconds)))
+        note = asyncio.ensure_future(
+            self._chronicle.note_served(PeerResult(peer, session.report, failure, seconds))
+        )
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)
 

@@ -128,8 +128,12 @@ def test_what_no_peer_has_stays_on_the_list_and_the_exit_status_says_so(fleet: l
 
     start_agent(two)
     done = one.run("spool", "repair", "--from", "two", "--json")
+    one.run("peer", "remove", "three")
+    status = one.run("spool", "status")
 
     assert done.returncode == 3
+    assert "gap_no_holder" in status.stdout
+    assert "gap with no holder" in status.stdout
     found = json.loads(done.stdout)
     assert [(item["source"], item["segment"]) for item in found["missing"]] == [("two", 1)]
     assert found["peers"] == [{"peer": "two", "ok": True, "error": None, "hint": None}]
