@@ -85,8 +85,10 @@ def agentlog(*, path: Path, repository: Path | None, zone: str | None, dry_run: 
 
     def run(target: OpenZone, report: ImportReport, host: str) -> None:
         from jilog_agent.imports.agentlog import import_agentlog
+        from jilog_agent.redaction import zone_redactor
 
-        import_agentlog(target, path, report, host=host, root=repository)
+        redactor = zone_redactor(open_workspace().config.zone(zone))
+        import_agentlog(target, path, report, host=host, root=repository, redactor=redactor)
 
     _import(run, zone, dry_run=dry_run, as_json=as_json)
 
@@ -109,9 +111,9 @@ def turnlog(*, path: Path, zone: str | None, dry_run: bool, as_json: bool) -> No
 
     def run(target: OpenZone, report: ImportReport, host: str) -> None:
         from jilog_agent.imports.turnlog import import_turnlog
-        from jilog_review.redact import make_redactor, policy_from
+        from jilog_agent.redaction import zone_redactor
 
-        redactor = make_redactor(policy_from(open_workspace().config.zone(zone).redaction))
+        redactor = zone_redactor(open_workspace().config.zone(zone))
         import_turnlog(target, path, report, host=host, redactor=redactor)
 
     _import(run, zone, dry_run=dry_run, as_json=as_json)

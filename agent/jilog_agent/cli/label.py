@@ -81,11 +81,11 @@ def set_label(*, signal_id: str, verdict: str, note: str | None, zone: str | Non
     workspace = open_workspace()
     identity = workspace.identity()
     from jilog_agent.learned import all_signals, open_log
+    from jilog_agent.redaction import zone_redactor
     from jilog_review.labels import Verdict, label_of, read_labels
     from jilog_review.listing import signal_by_prefix
-    from jilog_review.redact import make_redactor, policy_from
 
-    redact = make_redactor(policy_from(workspace.config.zone(zone).redaction))
+    redact = zone_redactor(workspace.config.zone(zone))
     with open_log(workspace, zone, identity) as log:
         signal = signal_by_prefix(all_signals(log), signal_id)
         label = label_of(signal, Verdict(chosen), redact(note).text if note else None)

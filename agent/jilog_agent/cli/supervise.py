@@ -15,6 +15,7 @@ from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.output import SCHEMA_VERSION
 from jilog_agent.cli.session import open_workspace, recording_identity
 from jilog_agent.decisions.text import json_text
+from jilog_agent.redaction import zone_redactor
 from jilog_agent.sink import Sink
 from jilog_agent.supervise import Recorder, RetryPolicy, Supervisor, TaskResult, TaskRun, TaskSpec
 from jilog_agent.supervise.recorder import EventSink
@@ -22,7 +23,6 @@ from jilog_ledger.errors import InputError, JilogError
 from jilog_ledger.event import EVENT_CLASSES, JsonValue
 from jilog_ledger.identifiers import format_uuid, new_event_id
 from jilog_ledger.times import parse_duration_seconds
-from jilog_review.redact import redact
 
 TIMEOUT_SECONDS_MAX = 366 * 86_400
 TASK_CHARS_MAX = 200
@@ -109,9 +109,9 @@ def command(
     if not 0 <= capture_tail <= CAPTURE_BYTES_MAX:
         raise InputError(f"--capture-tail is {capture_tail}", hint=f"use 0 to {CAPTURE_BYTES_MAX} bytes")
     policy = RetryPolicy(retries, backoff, backoff_max)
-    host, open_sink = _prepare(zone)
+    host, without_secrets, open_sink = _prepare(zone)
     spec = TaskSpec(task, command, event_class, host, timeout, float(kill_after), capture_tail)
-    run = TaskRun(spec, new_event_id(), policy.retries + 1, _without_secrets)
+    run = TaskRun(spec, new_event_id(), policy.retries + 1, without_secrets)
     recorder = Recorder(open_sink, warn)
     supervisor = Supervisor(run, policy, recorder, time.monotonic, random.random, note)
     result = supervisor.supervise()
@@ -120,8 +120,8 @@ def command(
     click.get_current_context().exit(result.exit_status)
 
 
-def _prepare(zone_id: str | None) -> tuple[str, Callable[[], EventSink]]:
-    """Give the host's name and the way to open the ledger.
+def _prepare(zone_id: str | None) -> tuple[str, Callable[[str], str], Callable[[], EventSink]]:
+    """Give the host's name, what takes secrets out of a text, and the way to open the ledger.
 
     A flag that names an unknown zone is refused before anything runs. A config file or home in disorder is
     not: a scheduled task must not stay undone because of a typing error made elsewhere.
@@ -130,17 +130,14 @@ def _prepare(zone_id: str | None) -> tuple[str, Callable[[], EventSink]]:
     try:
         workspace = open_workspace()
     except JilogError as error:
-        return hostname, _failing(error)
+        return hostname, str, _failing(error)  # nothing is written: no text has to be cleaned
     zone = workspace.config.zone(zone_id)
 
     def open_sink() -> EventSink:
         return Sink(workspace.home, zone.id, lambda: workspace.open_zone(zone, recording_identity(workspace)))
 
-    return workspace.config.source or hostname, open_sink
-
-
-def _without_secrets(text: str) -> str:
-    return redact(text).text
+    redactor = zone_redactor(zone)
+    return workspace.config.source or hostname, lambda text: redactor(text).text, open_sink
 
 
 def _failing(error: JilogError) -> Callable[[], EventSink]:

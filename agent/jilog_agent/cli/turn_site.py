@@ -97,10 +97,10 @@ def open_site(
     target = workspace.config.zone(zone)
     identity = recording_identity(workspace) if record else workspace.identity()
     from jilog_agent.decisions.zones import open_zones
+    from jilog_agent.redaction import zone_redactor
     from jilog_agent.turns.site import Site
-    from jilog_review.redact import make_redactor, policy_from
 
-    redactor = make_redactor(policy_from(target.redaction))
+    redactor = zone_redactor(target)
     with open_zones(workspace, [target], identity) as zones:
         yield Site(zones[0], store, tree, identity.source, now_ns, redactor)
 

@@ -103,7 +103,8 @@ def command(
     from jilog_agent.decisions.place import Standpoint
     from jilog_agent.decisions.record import Proposal, write_entry
     from jilog_agent.decisions.zones import open_zones
-    from jilog_review.redact import Redacted, redact
+    from jilog_agent.redaction import zone_redactor
+    from jilog_review.redact import Redacted
 
     standpoint = Standpoint.of(identity.source, folder)
     new_session = None if session else str(uuid.uuid4())
@@ -127,7 +128,7 @@ def command(
             timestamp_ns,
             actor,
             confidential,
-            (lambda text: Redacted(text, 0)) if keep_secrets else redact,
+            (lambda text: Redacted(text, 0)) if keep_secrets else zone_redactor(target),
         )
         written = write_entry(zones[0], proposal, now_ns)
     _tell(written, new_session, as_json=as_json)

@@ -17,12 +17,13 @@ from jilog_agent.decisions.place import Standpoint
 from jilog_agent.decisions.record import Proposal, write_entry
 from jilog_agent.decisions.select import EntryFilter, about_files, select_entries
 from jilog_agent.decisions.zones import OpenZone
+from jilog_agent.redaction import zone_redactor
 from jilog_ledger.decision import TYPES, Decision, FileRef, FileScope, check_identifier
 from jilog_ledger.errors import InputError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.identifiers import derived_event_id, format_uuid
 from jilog_ledger.times import now_ns, parse_moment, parse_rfc3339
-from jilog_review.redact import Redacted, Redactor, redact
+from jilog_review.redact import Redacted
 
 RECENT_DEFAULT = 50
 """Entries that ``query`` gives when nothing is asked for in particular."""
@@ -52,12 +53,19 @@ def write(zones: Zones, asked: params.Write, caller: Caller) -> JsonValue:
     entry = asked.entry
     timestamp_ns = _timestamp(entry.timestamp)
     _check_entry(entry)
-    redactor: Redactor = (lambda text: Redacted(text, 0)) if asked.keep_secrets else redact
-    with zones.opened(zones.ledger(asked.zone).zone) as (zone,):
+    zone_id = zones.ledger(asked.zone).zone
+    redactor = zone_redactor(zones.workspace.config.zone(zone_id))
+    if asked.keep_secrets:
+        redactor = _unchanged
+    with zones.opened(zone_id) as (zone,):
         decision = _decision(zones, asked, caller)
         fresh = asked.fresh and bool(entry.id)
         proposal = Proposal(decision, timestamp_ns, asked.actor, asked.confidential, redactor, fresh)
         return _shown(write_entry(zone, proposal, now_ns).entry, caller)
+
+
+def _unchanged(text: str) -> Redacted:
+    return Redacted(text, 0)
 
 
 def _timestamp(text: str | None) -> int | None:

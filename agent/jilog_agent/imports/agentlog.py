@@ -6,7 +6,8 @@ saved. Ids and sessions are kept, so the same folder can be imported again, from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from jilog_ledger.errors import InputError
 from jilog_ledger.event import Event, EventDraft
 from jilog_ledger.limits import EVENT_BYTES_MAX
 from jilog_ledger.times import parse_rfc3339
+from jilog_review.redact import Redactor, redact
 
 LINE_BYTES_MAX = 8 * EVENT_BYTES_MAX
 """A line is read whole; with every character escaped the largest entry takes six bytes a character."""
@@ -43,15 +45,23 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def import_agentlog(
-    zone: OpenZone, path: Path, report: ImportReport, *, host: str, root: Path | None = None
+    zone: OpenZone,
+    path: Path,
+    report: ImportReport,
+    *,
+    host: str,
+    root: Path | None = None,
+    redactor: Redactor = redact,
 ) -> None:
     """Import a file or a folder of agentlog's; lines that cannot be read are reported.
 
     Absolute file references are understood on this host. Relative ones say nothing of their repository:
-    they belong to ``root`` when it is given, else to a repository that nobody knows.
+    they belong to ``root`` when it is given, else to a repository that nobody knows. ``redactor`` sees every
+    text.
     """
     standpoint = Standpoint.of(host, root or Path("/"))
-    candidates = _candidates(_files(path), standpoint, root is not None, report)
+    proposal_of = partial(_proposal, standpoint=standpoint, rooted=root is not None, redactor=redactor)
+    candidates = _candidates(_files(path), proposal_of, report)
     append_missing(zone, candidates, _same, report)
 
 
@@ -68,7 +78,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _candidates(
-    files: list[Path], standpoint: Standpoint, rooted: bool, report: ImportReport
+    files: list[Path], proposal_of: Callable[[_Line], Proposal], report: ImportReport
 ) -> Iterator[Candidate]:
     for file in files:
         report.files += 1
@@ -78,7 +88,7 @@ def _candidates(
             if entry is None:
                 continue
             try:
-                draft = prepared(_proposal(entry, standpoint, rooted))
+                draft = prepared(proposal_of(entry))
             except (InputError, ValueError) as exc:
                 report.skip(where, str(exc))
                 continue
@@ -126,7 +136,7 @@ def _parse(line: bytes, where: str, report: ImportReport) -> _Line | None:
     return None
 
 
-def _proposal(entry: _Line, standpoint: Standpoint, rooted: bool) -> Proposal:
+def _proposal(entry: _Line, standpoint: Standpoint, rooted: bool, redactor: Redactor) -> Proposal:
     decision = Decision(
         type=entry.type,
         title=entry.title,
@@ -136,7 +146,7 @@ def _proposal(entry: _Line, standpoint: Standpoint, rooted: bool) -> Proposal:
         files=tuple(_ref(text, standpoint, rooted) for text in entry.file_refs or () if text),
         body=entry.body,
     )
-    return Proposal(decision, parse_rfc3339(entry.timestamp))
+    return Proposal(decision, parse_rfc3339(entry.timestamp), redactor=redactor)
 
 
 def _ref(text: str, standpoint: Standpoint, rooted: bool) -> FileRef:
