@@ -208,6 +208,23 @@ class DiskShelf:
         )
 
 
+def directory_stamp(root: Path) -> tuple[tuple[str, int], ...] | None:
+    """Tell one state of a directory from another by a few calls of stat; None when it cannot be looked at.
+
+    A file that changes in place, and a change within the grain of the file system's clock, do not show.
+    """
+    try:
+        with os.scandir(root) as listing:
+            folders = [
+                (item.name, item.stat(follow_symlinks=False).st_mtime_ns)
+                for item in listing
+                if is_folder(item.name)
+            ]
+    except OSError:
+        return None
+    return tuple(sorted(folders))
+
+
 _HINTS = {
     Problem.MISSING: "plug it in, mount it, or make it: mkdir -p {}",
     Problem.FULL: "free some space: df -h {}",

@@ -20,6 +20,7 @@ from jilog_agent.replication import replicas_of
 from jilog_ledger.errors import JilogError, StorageError
 from jilog_ledger.event import JsonValue
 from jilog_spool.directory import SpoolDirectory
+from jilog_spool.directory_files import directory_stamp
 from jilog_spool.directory_report import DirectoryReport
 
 
@@ -29,6 +30,9 @@ class Kept:
 
     config: DirectoryConfig
     opened: SpoolDirectory | None = None
+    stamp: object = None
+    """What directory and ledger looked like before the last pass; None while the next one must happen."""
+    skipped: int = 0
     reason: str = ""
     detail: str = ""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,7 +76,7 @@ class Directories:
     async def _follow(self, kept: Kept) -> None:
         while True:
             seen = self._growth.count
-            await asyncio.to_thread(self.pass_over, kept)
+            await asyncio.to_thread(self.turn, kept)
             await self._wait(kept, seen)
 
     async def _wait(self, kept: Kept, seen: int) -> None:
@@ -90,6 +94,17 @@ class Directories:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         kept.wake.clear()
+
+    def turn(self, kept: Kept) -> None:
+        """Go through a directory, unless nothing there or here has changed since it was in order."""
+        seen = directory_stamp(kept.config.path)
+        stamp = (seen, self._growth.count) if seen is not None else None
+        unchanged = stamp is not None and stamp == kept.stamp and kept.reason == IN_ORDER
+        if unchanged and kept.skipped < limits.DIRECTORY_SKIPS_MAX:
+            kept.skipped += 1
+            return
+        kept.stamp, kept.skipped = stamp, 0
+        self.pass_over(kept)
 
     def pass_over(self, kept: Kept) -> None:
         """Ingest, then emit; what stands in the way is told and remembered, and tried again the next time."""

@@ -79,5 +79,8 @@ COUNT_SECONDS = 30.0
 DISCOVERY_RETRY_SECONDS = 60.0
 """After the local network could not be listened on, as while there is none."""
 
+DIRECTORY_SKIPS_MAX = 9
+"""Turns in a row at which a directory that shows no change is not gone through: a change may not show."""
+
 DIRECTORY_GATHER_SECONDS = 2.0
 """After news of this host: how long more is waited for before a spool directory gets them all at once."""
