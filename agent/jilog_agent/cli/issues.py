@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import plain, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
@@ -36,7 +37,9 @@ group = LazyGroup(
     },
 )
 
-zone_option = click.option("--zone", metavar="ID", help="Zone of the learnings (default: the first).")
+zone_option = click.option(
+    "--zone", metavar="ID", type=ZONE, help="Zone of the learnings (default: the first)."
+)
 profile_option = click.option("--profile", metavar="NAME", help="Set of detectors whose signals count.")
 
 

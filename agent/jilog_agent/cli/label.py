@@ -11,6 +11,7 @@ import click
 
 from jilog_agent.cli.failure import note
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import plain, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
@@ -30,7 +31,9 @@ _THIS = "jilog_agent.cli.label"
 _VERDICTS = ("tp", "fp", "wontfix", "unsure")
 _SET = "set"
 
-zone_option = click.option("--zone", metavar="ID", help="Zone of the signals (default: the first).")
+zone_option = click.option(
+    "--zone", metavar="ID", type=ZONE, help="Zone of the signals (default: the first)."
+)
 note_option = click.option(
     "--note", metavar="TEXT", help="Why, in a sentence; it is redacted and replicated."
 )

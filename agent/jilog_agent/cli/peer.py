@@ -9,6 +9,7 @@ import click
 
 from jilog_agent.cli.failure import note
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
+from jilog_agent.cli.names import PEER, ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
@@ -58,7 +59,9 @@ group = LazyGroup(
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="SSH port.")
 @click.option("--user", metavar="NAME", help="SSH user.")
 @click.option("--host-key", metavar="KEY", help="The one key it may have: 'ssh-ed25519 AAAA...'.")
-@click.option("--zone", "zones", multiple=True, metavar="ID", help="Grant this zone (default: shared ones).")
+@click.option(
+    "--zone", "zones", multiple=True, metavar="ID", type=ZONE, help="Grant this zone (default: shared ones)."
+)
 @click.option("--command", metavar="CMD", help="What to run there (default: jilog spool serve --stdio).")
 @click.option("--print", "print_only", is_flag=True, help="Only print the line for its authorized_keys.")
 @json_option
@@ -175,7 +178,7 @@ def list_(*, as_json: bool) -> None:
         "jilog peer trust --ca fleet_ca.pub --principals 'box-*'",
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=PEER)
 @click.argument("key", required=False)
 @click.option("--ca", metavar="FILE|KEY", help="Trust the certificates of this authority.")
 @click.option(
@@ -245,7 +248,7 @@ def _ask(name: str, found: HostKey) -> None:
     cls=JilogCommand,
     examples=("jilog peer remove desktop", "jilog peer remove --ca fleet_ca.pub"),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=PEER)
 @click.option("--ca", metavar="FILE|KEY", help="Trust this authority no more.")
 def remove(*, name: str | None, ca: str | None) -> None:
     """Forget a peer, at once, also while it is connected. What it sent stays in the ledger.

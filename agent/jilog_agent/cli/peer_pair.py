@@ -15,6 +15,7 @@ import click
 
 from jilog_agent.cli.failure import note, warn
 from jilog_agent.cli.lazy import JilogCommand
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json_line, print_line
 from jilog_agent.cli.session import open_workspace, recording_identity
@@ -45,7 +46,9 @@ EVERYWHERE = "0.0.0.0:0"
 @click.argument("code", required=False)
 @click.argument("host", required=False, metavar="[HOST[:PORT]]")
 @click.option("--name", metavar="NAME", help="Call the peer so here (default: the name it writes under).")
-@click.option("--zone", "zones", multiple=True, metavar="ID", help="Grant this zone (default: shared ones).")
+@click.option(
+    "--zone", "zones", multiple=True, metavar="ID", type=ZONE, help="Grant this zone (default: shared ones)."
+)
 @click.option(
     "--listen",
     metavar="HOST:PORT",

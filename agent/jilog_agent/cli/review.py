@@ -11,6 +11,7 @@ import click
 
 from jilog_agent.cli.failure import note, warn
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line, print_table
 from jilog_agent.cli.progress import ProgressLine
@@ -66,7 +67,7 @@ def _window(workspace: Workspace, since: str | None, days: int | None, now: int)
 @click.option("--date", "date_text", metavar="YYYY-MM-DD", help="Date of the digest (default: today).")
 @click.option("--digest-dir", metavar="DIR", help="Write the digest here.")
 @profile_option
-@click.option("--zone", metavar="ID", help="Zone to record in and read from (default: the first).")
+@click.option("--zone", metavar="ID", type=ZONE, help="Zone to record in and read from (default: the first).")
 @click.option("--dry-run", is_flag=True, help="Show what would be recorded; write nothing.")
 @click.option("--no-file", is_flag=True, help="File no issues, whatever the config says.")
 @json_option

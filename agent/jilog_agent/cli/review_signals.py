@@ -10,6 +10,7 @@ import click
 
 from jilog_agent.cli.failure import note
 from jilog_agent.cli.lazy import JilogCommand
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import plain, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
@@ -49,7 +50,7 @@ _KINDS = ("correction", "error", "workaround", "deferral", "pattern")
     "--explain", "explain_id", metavar="ID", help="Say which rule made this signal, on which words."
 )
 @click.option("--profile", metavar="NAME", help="Set of detectors whose signals to list.")
-@click.option("--zone", metavar="ID", help="Zone to read from (default: the first).")
+@click.option("--zone", metavar="ID", type=ZONE, help="Zone to read from (default: the first).")
 @json_option
 def signals(
     *,

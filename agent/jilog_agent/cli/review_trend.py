@@ -10,6 +10,7 @@ import click
 
 from jilog_agent.cli.failure import note
 from jilog_agent.cli.lazy import JilogCommand
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
@@ -29,7 +30,7 @@ weeks_option = click.option(
     help="Weeks up to today.",
 )
 profile_option = click.option("--profile", metavar="NAME", help="Set of detectors whose signals to count.")
-zone_option = click.option("--zone", metavar="ID", help="Zone to read from (default: the first).")
+zone_option = click.option("--zone", metavar="ID", type=ZONE, help="Zone to read from (default: the first).")
 
 
 def _read(workspace: Workspace, weeks: int, profile: str | None, zone: str | None) -> Trend:

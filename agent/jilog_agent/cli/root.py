@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+import click
 
 from jilog_agent.cli.lazy import Entry, LazyGroup
 
@@ -41,6 +44,7 @@ TABLE = {
     "verify": Entry(f"{_COMMANDS}.verify:command", "Check every segment against its checksums and hashes."),
     "rebuild": Entry(f"{_COMMANDS}.rebuild:command", "Make the projections anew from the segments."),
     "segment": Entry(f"{_COMMANDS}.segment:group", "Look into a segment file."),
+    "completion": Entry(f"{_COMMANDS}.completion:command", "Print a script with which a shell completes."),
     "config": Entry(f"{_COMMANDS}.config:group", "Show the settings and where each comes from."),
 }
 
@@ -66,5 +70,11 @@ def execute(arguments: list[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if "_JILOG_COMPLETE" in os.environ:
+        from jilog_agent.cli.completion import answer_shell
+
+        status = answer_shell(root)
+        if status is not None:
+            raise click.exceptions.Exit(status)
     with root.make_context("jilog", arguments) as context:
         root.invoke(context)

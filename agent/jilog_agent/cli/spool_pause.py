@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jilog_agent.cli.lazy import JilogCommand
+from jilog_agent.cli.names import PEER
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line
 from jilog_agent.cli.session import open_workspace
@@ -17,7 +18,7 @@ from jilog_ledger.times import format_time, parse_duration_seconds
     cls=JilogCommand,
     examples=("jilog spool pause", "jilog spool pause desktop --for 2h --json"),
 )
-@click.argument("peer", required=False)
+@click.argument("peer", required=False, type=PEER)
 @click.option("--for", "duration", metavar="TIME", help="For so long, such as 2h (default: until resumed).")
 @json_option
 def pause(*, peer: str | None, duration: str | None, as_json: bool) -> None:
@@ -42,7 +43,7 @@ def pause(*, peer: str | None, duration: str | None, as_json: bool) -> None:
 
 
 @click.command("resume", cls=JilogCommand, examples=("jilog spool resume", "jilog spool resume desktop"))
-@click.argument("peer", required=False)
+@click.argument("peer", required=False, type=PEER)
 @json_option
 def resume(*, peer: str | None, as_json: bool) -> None:
     """End the pause of a peer; without a name, every pause. A running agent syncs at once."""

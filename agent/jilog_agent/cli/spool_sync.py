@@ -9,6 +9,7 @@ import click
 
 from jilog_agent.cli.failure import note, report, warn
 from jilog_agent.cli.lazy import JilogCommand
+from jilog_agent.cli.names import PEER
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import format_bytes, print_json, print_table
 from jilog_agent.cli.progress import ProgressLine
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     cls=JilogCommand,
     examples=("jilog spool sync", "jilog spool sync desktop nas --json", "jilog spool sync --dry-run"),
 )
-@click.argument("peers", nargs=-1, metavar="[PEER]...")
+@click.argument("peers", nargs=-1, type=PEER, metavar="[PEER]...")
 @click.option("--dry-run", is_flag=True, help="Only say what would move, by peer and zone; move nothing.")
 @click.option("--bwlimit", metavar="RATE", help="Bytes a second in each direction, such as 500k or 2M.")
 @zone_option

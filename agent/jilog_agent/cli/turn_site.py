@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jilog_agent.cli.entry_options import working_folder
+from jilog_agent.cli.names import ZONE
 from jilog_agent.cli.session import open_workspace, recording_identity
 from jilog_agent.turns.store import TurnStore, store_around
 from jilog_agent.vcs.capture import WorkingTree, choice, working_tree
@@ -57,7 +58,7 @@ agent_option = click.option(
     metavar="NAME",
     help="Which agent; each has a current session of its own.",
 )
-zone_option = click.option("--zone", metavar="ID", help="Use this zone (default: the first).")
+zone_option = click.option("--zone", metavar="ID", type=ZONE, help="Use this zone (default: the first).")
 
 
 def chosen_folder() -> Path:
