@@ -248,7 +248,17 @@ def remember(workspace: Workspace, place: Place, outcome: DirectoryReport | Jilo
         history.add(place.path, record_of(place, outcome, folder, before))
 
 
+def remember_pause(workspace: Workspace, place: Place, detail: str, step: str) -> None:
+    """Keep that replication rests; what was known of the directory stays."""
+    history = DirectoryHistory(workspace.home, workspace.disk)
+    at = format_time(now_ns())
+    before = history.load().get(str(place.path)) or DirectoryRecord(at, PAUSED, detail, step)
+    with contextlib.suppress(StorageError):
+        history.add(place.path, msgspec.structs.replace(before, reason=PAUSED, detail=detail, next=step))
+
+
 IN_ORDER = "in_order"
+PAUSED = "paused"
 
 
 def judge(path: Path, outcome: DirectoryReport | JilogError) -> tuple[str, str, str]:

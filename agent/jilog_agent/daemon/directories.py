@@ -14,8 +14,17 @@ from jilog_agent.daemon.growth import Growth
 from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.metrics import Metrics
 from jilog_agent.daemon.zones import Zones
-from jilog_agent.directories import IN_ORDER, Place, judge, open_directory, remember
+from jilog_agent.directories import (
+    IN_ORDER,
+    PAUSED,
+    Place,
+    judge,
+    open_directory,
+    remember,
+    remember_pause,
+)
 from jilog_agent.identity import Identity
+from jilog_agent.pauses import EVERYBODY, Hold, held
 from jilog_agent.replication import replicas_of
 from jilog_ledger.errors import JilogError, StorageError
 from jilog_ledger.event import JsonValue
@@ -96,7 +105,11 @@ class Directories:
         kept.wake.clear()
 
     def turn(self, kept: Kept) -> None:
-        """Go through a directory, unless nothing there or here has changed since it was in order."""
+        """Go through a directory, unless replication rests, or nothing has changed since it was in order."""
+        hold = held(self._zones.workspace, kept.config.peer or EVERYBODY)
+        if hold is not None:
+            self._rest(kept, hold)
+            return
         seen = directory_stamp(kept.config.path)
         stamp = (seen, self._growth.count) if seen is not None else None
         unchanged = stamp is not None and stamp == kept.stamp and kept.reason == IN_ORDER
@@ -105,6 +118,12 @@ class Directories:
             return
         kept.stamp, kept.skipped = stamp, 0
         self.pass_over(kept)
+
+    def _rest(self, kept: Kept, hold: Hold) -> None:
+        if kept.reason != PAUSED:
+            self._log.info("directory rests", path=str(kept.config.path), why=str(hold))
+        kept.stamp, kept.reason, kept.detail = None, PAUSED, str(hold)
+        remember_pause(self._zones.workspace, kept.place, str(hold), "" if hold.quiet else hold.next_step)
 
     def pass_over(self, kept: Kept) -> None:
         """Ingest, then emit; what stands in the way is told and remembered, and tried again the next time."""

@@ -15,6 +15,7 @@ from jilog_agent.daemon.logbook import Logbook
 from jilog_agent.daemon.metrics import Metrics
 from jilog_agent.daemon.zones import Zones
 from jilog_agent.home import Home
+from jilog_agent.pauses import EVERYBODY, Pauses
 from jilog_agent.workspace import Workspace
 from support.spool_fleet import drafts
 
@@ -123,3 +124,20 @@ def test_nothing_is_exchanged_while_the_disk_is_nearly_full(agent: Agent) -> Non
 
     assert agent.directories.status()[0]["reason"] == "disk_full"  # type: ignore[index,call-overload]
     assert list(agent.shared.iterdir()) == []
+
+
+def test_directory_rests_while_replication_is_paused(agent: Agent) -> None:
+    pauses = Pauses(agent.workspace.home, agent.workspace.disk)
+    agent.append()
+    pauses.pause(EVERYBODY, None)
+
+    agent.directories.turn(agent.kept)
+    resting = agent.directories.status()
+    written = list(agent.shared.iterdir())
+    pauses.resume(EVERYBODY)
+    agent.directories.turn(agent.kept)
+
+    assert resting[0]["reason"] == "paused"  # type: ignore[index,call-overload]
+    assert written == []
+    assert agent.directories.status()[0]["reason"] == "in_order"  # type: ignore[index,call-overload]
+    assert list(agent.shared.iterdir())
