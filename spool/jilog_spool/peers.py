@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import glob
 import json
 import re
 import tomllib
@@ -19,6 +21,12 @@ from jilog_spool.limits import PEERS_FILE_BYTES_MAX
 
 DEFAULT_COMMAND = "jilog spool serve --stdio"
 FILE_NAME = "peers.toml"
+
+SSH_CONFIG_BYTES_MAX = 1024 * 1024
+"""Of one file; thousands of hosts fit."""
+
+SSH_CONFIG_FILES_MAX = 256
+"""Files that one configuration includes, in all."""
 
 _HOST = re.compile(r"[A-Za-z0-9_.:%\[\]-]{1,255}\Z")
 _USER = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.@-]{0,63}\Z")
@@ -222,9 +230,37 @@ def ssh_config_hosts(text: str) -> list[str]:
     return hosts
 
 
-def read_ssh_config_hosts(path: Path) -> list[str]:
-    """Name the hosts of a configuration file, none when it cannot be read; ``Include`` is not followed."""
+def read_ssh_config_hosts(path: Path, *, seen: set[Path] | None = None) -> list[str]:
+    """Name the hosts of a configuration file and of those that it includes, in their order, each once.
+
+    What cannot be read has none. Relative names of ``Include`` start at the user's ``~/.ssh``, as
+    ssh_config(5) has it. ``seen`` are the files that were read before; nobody is read twice.
+    """
+    seen = set() if seen is None else seen
+    if path in seen or len(seen) >= SSH_CONFIG_FILES_MAX:
+        return []
+    seen.add(path)
     try:
-        return ssh_config_hosts(path.read_text(errors="replace"))
+        with path.open("rb") as file:
+            text = file.read(SSH_CONFIG_BYTES_MAX).decode("utf-8", "replace")
     except OSError:
         return []
+    hosts: list[str] = []
+    for line in text.splitlines():
+        hosts += ssh_config_hosts(line)
+        for included in _included(line):
+            hosts += read_ssh_config_hosts(included, seen=seen)
+    return list(dict.fromkeys(hosts))
+
+
+def _included(line: str) -> list[Path]:
+    """Give the files that one line includes, if it does."""
+    words = line.replace("=", " ", 1).replace('"', "").split()
+    if len(words) < 2 or words[0].lower() != "include":
+        return []
+    found: list[str] = []
+    for word in words[1:]:
+        with contextlib.suppress(RuntimeError):  # ~somebody who has no account here
+            pattern = Path("~/.ssh").expanduser() / Path(word).expanduser()
+            found += sorted(glob.glob(str(pattern)))
+    return [Path(name) for name in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -306,3 +307,39 @@ def test_rule_folders_start_at_the_config_file(tmp_path: Path) -> None:
     assert named.review.rule_folders == (tmp_path / "a", tmp_path / "b", Path("/c"))
     assert origin_of(named, "review.rule_folders").startswith("file ")
     assert load(tmp_path, "").review.rule_folders == ()
+
+
+def test_config_that_is_a_pipe_or_a_folder_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for name in ("pipe.toml", "."):
+        with pytest.raises(InputError, match=r"is no file|cannot read config") as caught:
+            load_config(ConfigSources({}, tmp_path, config_flag=str(tmp_path / name)))
+        assert "ls -l" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark_is_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / ".jilog.toml").write_text('source = "a"\n', encoding=encoding)
+
+    with pytest.raises(InputError, match="begins with a byte order mark") as caught:
+        load_config(ConfigSources({}, tmp_path))
+
+    assert "UTF-8" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("home", ["", "relative/home"])
+def test_home_that_is_no_absolute_path_is_refused(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """Python takes the root folder for an empty HOME, and the state would be written there."""
+    monkeypatch.setenv("HOME", home)
+
+    with pytest.raises(InputError, match="HOME is") as caught:
+        ConfigSources.of_process()
+
+    assert "HOME=/home/me" in (caught.value.hint or "")
+
+
+def test_trust_takes_keys_as_they_are_and_paths_from_the_config_file(tmp_path: Path) -> None:
+    trust = load(tmp_path, '[trust]\nca = ["ca.pub", "~/b.pub", "ssh-ed25519 AAAA"]\n').trust
+
+    assert trust.ca == (f"{tmp_path}/ca.pub", f"{tmp_path}/b.pub", "ssh-ed25519 AAAA")
+    assert trust.principals == ("*",)

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jilog_ledger.errors import InputError
-from jilog_spool.peers import Peer, PeerTable, parse_peers, render_peers, ssh_config_hosts
+from jilog_spool.peers import (
+    Peer,
+    PeerTable,
+    parse_peers,
+    read_ssh_config_hosts,
+    render_peers,
+    ssh_config_hosts,
+)
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
@@ -105,3 +112,26 @@ def test_ssh_configuration_names_hosts_and_no_patterns() -> None:
     text = 'Host attic cellar\n  HostName 10.0.0.7\nHOST="yard"\nHost *.example !bad web-?\nMatch host x\n'
 
     assert ssh_config_hosts(text) == ["attic", "cellar", "yard"]
+
+
+def test_hosts_of_included_files_are_named_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ssh = tmp_path / ".ssh"
+    (ssh / "config.d").mkdir(parents=True)
+    (ssh / "config.d" / "b").write_text("Host nas\n")
+    (ssh / "config.d" / "a").write_text("Host attic\n")
+    (tmp_path / "work").write_text("Host office attic\n")
+    (ssh / "config").write_text(f'Host first\nInclude config.d/* "{tmp_path}/work" none\nHost last\n')
+
+    assert read_ssh_config_hosts(ssh / "config") == ["first", "attic", "nas", "office", "last"]
+
+
+def test_configuration_that_includes_itself_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "config").write_text(f"Host one\nInclude {tmp_path}/config\n")
+
+    assert read_ssh_config_hosts(tmp_path / "config") == ["one"]

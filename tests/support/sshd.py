@@ -27,8 +27,10 @@ PORTS_TRIED = 5
 class Sshd:
     """A running sshd: how to reach it, and the line that lets host ``a`` in."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: str) -> None:
+        directory.mkdir(exist_ok=True)
         self.directory = directory
+        self.more = more
         self.authorized_keys = directory / "authorized_keys"
         key_of("a").save(directory / "a.key")
         key_of("sshd").save(directory / "host.key")
@@ -78,7 +80,7 @@ class Sshd:
             f"HostKey {self.directory / 'host.key'}\n"
             f"AuthorizedKeysFile {self.authorized_keys}\n"
             "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            "PermitRootLogin prohibit-password\n"
+            "PermitRootLogin prohibit-password\n" + "".join(f"{line}\n" for line in self.more)
         )
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None

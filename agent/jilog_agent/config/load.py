@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +43,17 @@ class ConfigSources:
 
     @classmethod
     def of_process(cls, config_flag: str | None = None, home_flag: str | None = None) -> ConfigSources:
-        """Take the environment of this process."""
+        """Take the environment of this process.
+
+        Raises:
+            InputError: ``HOME`` is empty or relative; Python would take the root folder for an empty one.
+        """
+        home = os.environ.get("HOME")
+        if home is not None and not home.startswith("/"):
+            raise InputError(
+                f"HOME is {home[:80]!r}, which is no absolute path",
+                hint="set it to your home folder, such as HOME=/home/me; or unset it",
+            )
         return cls(os.environ, Path.home(), config_flag, home_flag)
 
 
@@ -164,7 +176,10 @@ def find_config_file(sources: ConfigSources) -> tuple[Path | None, str]:
 
 def _read_toml(path: Path) -> dict[str, object]:
     try:
-        with path.open("rb") as file:
+        # Without waiting: a pipe by that name would keep every command waiting for somebody who writes.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"config {path} is no file", hint=f"look at it: ls -ld {path}")
             data = file.read(CONFIG_BYTES_MAX + 1)
     except OSError as exc:
         raise InputError(
@@ -173,6 +188,10 @@ def _read_toml(path: Path) -> dict[str, object]:
     if len(data) > CONFIG_BYTES_MAX:
         raise InputError(
             f"config {path} is larger than {CONFIG_BYTES_MAX} bytes", hint="is this the right file?"
+        )
+    if data.startswith(codecs.BOM_UTF8) or data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise InputError(
+            f"config {path} begins with a byte order mark", hint="save the file as UTF-8 without one (BOM)"
         )
     try:
         return tomllib.loads(data.decode("utf-8"))
