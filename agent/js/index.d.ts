@@ -162,6 +162,90 @@ export class Client {
   blame(path: string, options?: { limit?: number; zone?: string }): Promise<Entry[]>;
   /** Give a session or an entry by its id or a beginning that only it has. */
   show(id: string, options?: { zone?: string }): Promise<FoundSession | FoundEntry>;
+  /** Calls about turns. */
+  readonly turn: TurnCalls;
+}
+
+/** A session of turns, as docs/turns.md describes its JSON; keys that a later version adds are there, too. */
+export interface TurnSession {
+  readonly id: string;
+  readonly goal: string;
+  readonly created_at: string;
+  readonly ticket: string | null;
+  readonly [key: string]: unknown;
+}
+
+/** One turn, as docs/turns.md describes its JSON. */
+export interface Turn {
+  readonly id: string;
+  readonly session: string;
+  readonly created_at: string;
+  readonly summary: string | null;
+  readonly verification: readonly string[];
+  readonly [key: string]: unknown;
+}
+
+export interface NewSession {
+  goal: string;
+  ticket?: string;
+  /** The session that began this one. */
+  parent?: string;
+  /** The session's id in the agent's own transcripts. */
+  transcript?: string;
+  /** Each agent with a name has a current session of its own. */
+  agent?: string;
+  confidential?: boolean;
+}
+
+export interface NewTurn {
+  summary?: string;
+  /** The current session unless named. */
+  session?: string;
+  model?: string;
+  /** Claims: what is to be run and measured, `jilog turn record --verify` runs. */
+  verification?: readonly string[];
+  attachDiff?: boolean;
+  /** Record nothing when the working tree is clean. */
+  ifDirty?: boolean;
+  /** The same message is recorded once. */
+  messageId?: string;
+  /** The goal of a session to begin when there is none. */
+  autoStart?: string;
+  agent?: string;
+  confidential?: boolean;
+}
+
+export interface TurnFilters {
+  /** Of all repositories and hosts. */
+  everywhere?: boolean;
+  session?: string;
+  ticket?: string;
+  grep?: string;
+  changed?: string;
+}
+
+export type TurnRecord = { readonly type: "session_started" | "turn_recorded" | "session_ended" } & Readonly<
+  Record<string, unknown>
+>;
+
+/** The calls about turns, made in the client's folder. */
+export interface TurnCalls {
+  /** Begin a session and make it the current one. */
+  start(session: NewSession): Promise<TurnSession>;
+  /** Record a turn; null when only a changed working tree was to be recorded and it is clean. */
+  record(turn?: NewTurn): Promise<Turn | null>;
+  /** End a session, the current one unless it is named. */
+  end(options?: { summary?: string; session?: string; agent?: string }): Promise<Readonly<Record<string, unknown>>>;
+  /** Record into this session from now on; gives its id. */
+  use(session: string, options?: { agent?: string }): Promise<string>;
+  /** Give the session that is recorded into; null when there is none. */
+  current(options?: { agent?: string }): Promise<TurnSession | null>;
+  /** Give sessions, turns and ends, the oldest first. */
+  log(filters?: TurnFilters): Promise<TurnRecord[]>;
+  /** Give a session's story or a turn, as `jilog turn show --json` does. */
+  show(id: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Follow a ticket, a commit or an id, as `jilog trace --json` does. */
+  trace(name: string): Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** Give the client behind the module's functions; the environment of its first use counts. */

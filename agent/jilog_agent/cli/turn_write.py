@@ -29,7 +29,6 @@ from jilog_ledger.turn import Session, SessionEnd, Turn, Verification, check_rec
 
 if TYPE_CHECKING:
     from jilog_agent.turns.record import Recorded
-    from jilog_agent.turns.site import Site
 
 STANDARD_INPUT_BYTES = 1_048_576
 
@@ -89,25 +88,21 @@ def start(
     _, tree = find_tree()
     store = store_around(folder, tree.root) or TurnStore(tree.root)
     with open_site(tree, store, zone, record=True) as site:
+        from jilog_agent.turns.begin import UNNAMED, begin
         from jilog_agent.turns.documents import document
         from jilog_agent.turns.read import complete_id
-        from jilog_agent.turns.record import start_session
-        from jilog_agent.turns.site import set_current
 
-        store.current(agent)
         session = Session(
-            # The real id is made with the record.
-            id="sess_0000",
+            id=UNNAMED,
             goal=goal,
             ticket=ticket,
             parent=complete_id([site.zone], parent) if parent else "",
             agent=agent,
             transcript=transcript,
         )
-        done = start_session(site, session, confidential=confidential)
+        done = begin(site, session, confidential=confidential)
         made = done.dated.record
         assert isinstance(made, Session)
-        set_current(site, agent, made.id)
     for text in done.notes:
         note(text)
     if as_json:
@@ -199,7 +194,12 @@ def record(
 
         wanted = wanted_session(session, agent)
         if auto_start is not None and not (wanted.flag or wanted.environment):
-            _auto_start(site, agent, auto_start, confidential=confidential)
+            from jilog_agent.turns.begin import begin_if_none
+
+            begun = begin_if_none(site, agent, auto_start, confidential=confidential)
+            if begun is not None:
+                assert isinstance(begun.dated.record, Session)
+                note(f"started {begun.dated.record.id}")
         request = TurnRequest(
             session=chosen_session(site, wanted),
             model=model,
@@ -220,19 +220,6 @@ def record(
     _tell(done, as_json=as_json)
     if done is not None and done.created and not allow_failure:
         _fail_with(done.dated.record)
-
-
-def _auto_start(site: Site, agent: str, goal: str, *, confidential: bool) -> None:
-    from jilog_agent.turns.record import start_session
-    from jilog_agent.turns.site import current_session, set_current
-
-    if current_session(site, agent):
-        return
-    session = Session(id="sess_0000", goal=goal, agent=agent)
-    made = start_session(site, session, confidential=confidential).dated.record
-    assert isinstance(made, Session)
-    set_current(site, agent, made.id)
-    note(f"started {made.id}")
 
 
 def _tell(done: Recorded | None, *, as_json: bool) -> None:

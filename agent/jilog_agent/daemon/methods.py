@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from jilog_agent.config.nearest import did_you_mean
-from jilog_agent.daemon import entries, entry_params, events
+from jilog_agent.daemon import entries, entry_params, events, turn_params, turns
 from jilog_agent.daemon.entries import Caller
 from jilog_agent.daemon.protocol import Refused, Request
 from jilog_agent.daemon.zones import Zones
@@ -39,6 +39,15 @@ METHODS = {
     "context": Method(entry_params.Context, entries.context),
     "export": Method(entry_params.Export, entries.export),
     "append": Method(events.Append, events.append, writes=True),
+    "turn.start": Method(turn_params.Start, turns.start, writes=True),
+    "turn.record": Method(turn_params.RecordTurn, turns.record, writes=True),
+    "turn.end": Method(turn_params.End, turns.end, writes=True),
+    "turn.use": Method(turn_params.Use, turns.use, writes=True),
+    "turn.current": Method(turn_params.Current, turns.current),
+    "turn.status": Method(turn_params.Current, turns.status),
+    "turn.log": Method(turn_params.Log, turns.log),
+    "turn.show": Method(turn_params.Named, turns.show),
+    "trace": Method(turn_params.Named, turns.trace_name),
     "hook.context": Method(hook_work.HookCall, hook_work.tell_context),
     "hook.changes": Method(hook_work.HookCall, hook_work.record_changes, writes=True),
 }

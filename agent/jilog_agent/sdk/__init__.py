@@ -23,10 +23,12 @@ from jilog_agent.sdk.errors import (
     RequestTimeout,
     StorageRefused,
 )
+from jilog_agent.sdk.turns import AsyncTurnCalls, SessionEnd, Turn, TurnCalls, TurnSession
 
 __all__ = [
     "AgentNotRunning",
     "AsyncClient",
+    "AsyncTurnCalls",
     "Busy",
     "Client",
     "ConnectionFailed",
@@ -41,7 +43,11 @@ __all__ = [
     "Place",
     "Refused",
     "RequestTimeout",
+    "SessionEnd",
     "StorageRefused",
+    "Turn",
+    "TurnCalls",
+    "TurnSession",
     "WriteOptions",
     "blame",
     "context",

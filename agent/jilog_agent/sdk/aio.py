@@ -15,6 +15,7 @@ from jilog_agent.sdk.channel import not_connected, timed_out
 from jilog_agent.sdk.entry import Entry, FoundEntry, FoundSession, entries_of, entry_of, found_of, text_of
 from jilog_agent.sdk.errors import ConnectionFailed
 from jilog_agent.sdk.requests import Paths, Request
+from jilog_agent.sdk.turns import AsyncTurnCalls
 from jilog_agent.sdk.wire import READ_BYTES, ReplyReader, request_line, result_of
 from jilog_ledger.event import JsonValue
 
@@ -39,6 +40,7 @@ class AsyncClient:
     ) -> None:
         self._address = Address.of(home, socket_path, timeout, fallback, os.environ)
         self._asking = Asking(session, cwd)
+        self.turn = AsyncTurnCalls(self._call, self._asking.folder)
 
     @property
     def home(self) -> Path:

@@ -138,21 +138,21 @@ class Asking:
         # Made of an entry that may yet be refused: a session is only an id, and nothing is kept for it.
         named = session or self._own_session()
         entry = NewEntry(type, title, named, entry_id, body, tags, files, fresh=not id, **more)
-        return requests.write(entry, self._folder())
+        return requests.write(entry, self.folder())
 
     def query(self, text: str, limit: int, offset: int, **filters: Unpack[FilterOptions]) -> Request:
         """Ask for entries by what they say."""
-        return requests.query(text, Filter(**filters), limit, offset, self._folder())
+        return requests.query(text, Filter(**filters), limit, offset, self.folder())
 
     def log(self, limit: int, offset: int, **filters: Unpack[FilterOptions]) -> Request:
         """Ask for the newest entries."""
-        return requests.log(Filter(**filters), limit, offset, self._folder())
+        return requests.log(Filter(**filters), limit, offset, self.folder())
 
     def context(
         self, files: Paths, topic: str, limit: int, budget: int | None, zone: str | None, *, text: bool
     ) -> Request:
         """Ask for what concerns files and topic."""
-        return requests.context(files, topic, limit, budget, zone=zone, cwd=self._folder(), text=text)
+        return requests.context(files, topic, limit, budget, zone=zone, cwd=self.folder(), text=text)
 
     def export(
         self,
@@ -163,14 +163,14 @@ class Asking:
         **filters: Unpack[FilterOptions],
     ) -> Request:
         """Ask for a document."""
-        folder = self._folder()
+        folder = self.folder()
         return requests.export(Filter(**filters), format_name, template, folder, confidential=confidential)
 
     def blame(self, path: str | os.PathLike[str], zone: str | None) -> Request:
         """Ask for what names a file."""
-        return requests.blame(path, zone, self._folder())
+        return requests.blame(path, zone, self.folder())
 
-    def _folder(self) -> str:
+    def folder(self) -> str:
         """Give the folder that relative paths are meant from: the client's, else where the process is now."""
         try:
             return self._cwd or str(Path.cwd())

@@ -13,6 +13,7 @@ from jilog_agent.sdk.channel import Deadline, connect, exchange
 from jilog_agent.sdk.entry import Entry, FoundEntry, FoundSession, entries_of, entry_of, found_of, text_of
 from jilog_agent.sdk.errors import ConnectionFailed
 from jilog_agent.sdk.requests import Paths, Request
+from jilog_agent.sdk.turns import TurnCalls
 from jilog_agent.sdk.wire import request_line, result_of
 from jilog_ledger.event import JsonValue
 
@@ -42,6 +43,7 @@ class Client:
     ) -> None:
         self._address = Address.of(home, socket_path, timeout, fallback, os.environ)
         self._asking = Asking(session, cwd)
+        self.turn = TurnCalls(self._call, self._asking.folder)
 
     @property
     def home(self) -> Path:

@@ -50,7 +50,7 @@ def _answer(home: Path, request: Request) -> JsonValue:
     identity = workspace.ensure_identity() if method.writes else workspace.identity()
     zones = Zones.open(workspace, identity, lambda _count: None)
     try:
-        return method.call(zones, asked, Caller(single=False))
+        return method.call(zones, asked, Caller(single=False, key=request.key))
     finally:
         for ledger in zones.ledgers.values():
             # Past the ledger's own close, which is for requests that share one.

@@ -77,30 +77,30 @@ class FoundEntry:
 
 def entry_of(result: JsonValue) -> Entry:
     """Read one entry."""
-    return _converted(result, Entry)
+    return converted(result, Entry)
 
 
 def entries_of(result: JsonValue) -> list[Entry]:
     """Read a list of entries."""
-    return _converted(result, list[Entry])
+    return converted(result, list[Entry])
 
 
 def found_of(result: JsonValue) -> FoundSession | FoundEntry:
     """Read what ``show`` found."""
     if isinstance(result, dict) and "session_id" in result:
-        return _converted(result, FoundSession)
+        return converted(result, FoundSession)
     document = _object(result)
     return FoundEntry(
         entry_of(document.get("entry")),
         _object(document.get("event")),
-        _converted(document.get("resolved_by", []), tuple[str, ...]),
-        _converted(document.get("superseded_by", []), tuple[str, ...]),
+        converted(document.get("resolved_by", []), tuple[str, ...]),
+        converted(document.get("superseded_by", []), tuple[str, ...]),
     )
 
 
 def text_of(result: JsonValue) -> str:
     """Read a text."""
-    return _converted(result, str)
+    return converted(result, str)
 
 
 def _object(result: JsonValue) -> dict[str, JsonValue]:
@@ -109,7 +109,12 @@ def _object(result: JsonValue) -> dict[str, JsonValue]:
     return result
 
 
-def _converted(result: JsonValue, kind: type[T]) -> T:
+def converted(result: JsonValue, kind: type[T]) -> T:
+    """Read a result as a value.
+
+    Raises:
+        ConnectionFailed: it is none.
+    """
     try:
         return msgspec.convert(result, kind)
     except msgspec.ValidationError as exc:

@@ -22,14 +22,16 @@ Paths = Sequence[str | os.PathLike[str]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method of the socket, and its parameters."""
+    """A method of the socket, and its parameters; ``key`` makes a second try of a write a no-op."""
 
     method: str
     params: dict[str, JsonValue]
+    key: str | None = None
 
     def again(self) -> Request:
         """Give the request of a second try, which looks whether the first one did it."""
-        return Request(self.method, {key: value for key, value in self.params.items() if key != "fresh"})
+        params = {name: value for name, value in self.params.items() if name != "fresh"}
+        return Request(self.method, params, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,14 @@ def show(text: str, zone: str | None) -> Request:
     return Request("show", {"id": text, "zone": zone})
 
 
-def _request(method: str, params: dict[str, JsonValue], cwd: str) -> Request:
-    said = {key: _valid(value) for key, value in {**params, "cwd": cwd}.items() if value is not None}
-    return Request(method, said)
+def _request(method: str, params: dict[str, JsonValue], cwd: str, key: str | None = None) -> Request:
+    said = {name: _valid(value) for name, value in {**params, "cwd": cwd}.items() if value is not None}
+    return Request(method, said, key)
+
+
+def turn(name: str, params: dict[str, JsonValue], cwd: str, key: str | None = None) -> Request:
+    """Ask for something about turns."""
+    return _request(name, params, cwd, key)
 
 
 def _valid(value: JsonValue) -> JsonValue:

@@ -20,6 +20,8 @@ REQUEST_ID = 1
 def request_line(request: Request) -> bytes:
     """Write a request."""
     document = {"id": REQUEST_ID, "version": 1, "method": request.method, "params": request.params}
+    if request.key is not None:
+        document["idempotency_key"] = request.key
     return json.dumps(document).encode() + b"\n"
 
 

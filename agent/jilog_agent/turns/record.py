@@ -18,6 +18,7 @@ from jilog_agent.turns.snapshot import last_head, write_documents, write_snapsho
 from jilog_agent.turns.store import FOLDER
 from jilog_agent.vcs.command import VcsProblem
 from jilog_ledger.errors import JilogError
+from jilog_ledger.identifiers import derived_event_id
 from jilog_ledger.turn import (
     Attachment,
     Record,
@@ -34,6 +35,7 @@ from jilog_ledger.turn import (
     read_record,
     record_draft,
     record_event_id,
+    ulid,
 )
 from jilog_review.redact import Redactor
 
@@ -66,8 +68,12 @@ class TurnRequest:
     confidential: bool = False
 
 
-def start_session(site: Site, session: Session, *, confidential: bool = False) -> Recorded:
+def start_session(
+    site: Site, session: Session, *, confidential: bool = False, key: str | None = None
+) -> Recorded:
     """Begin a session; its id, its place and the state of the repository are found out here.
+
+    With a ``key`` its id is derived from that, and a second try gives the session that the first one began.
 
     Raises:
         InputError: a field is missing or past its limit.
@@ -81,14 +87,18 @@ def start_session(site: Site, session: Session, *, confidential: bool = False) -
     record = checked_session(
         msgspec.structs.replace(
             session,
-            id=new_session_id(now),
+            id=f"sess_{ulid(derived_event_id('session-key', key))}" if key else new_session_id(now),
             goal=clean(session.goal).text,
             ticket=clean(session.ticket).text,
             vcs_start=state,
             place=site.place(),
         )
     )
-    return _append(site, Dated(record, now), confidential, notes=_problems(state))
+    if key is None:
+        return _append(site, Dated(record, now), confidential, notes=_problems(state))
+    with site.zone.disk.lock(site.zone.ledger.root / LOCK_NAME):
+        held = _held(site, record)
+        return held or _append(site, Dated(record, now), confidential, notes=_problems(state))
 
 
 def end_session(site: Site, end: SessionEnd, *, confidential: bool = False) -> Recorded:

@@ -10,6 +10,7 @@ import { ConnectionFailed, InvalidArgument } from "./errors.js";
 import { newEntryId } from "./identifiers.js";
 import { checkSocket, findHome, socketPathOf } from "./paths.js";
 import * as requests from "./requests.js";
+import { TurnCalls } from "./turns.js";
 import { requestLine, resultOf } from "./wire.js";
 
 const TIMEOUT_MS = 30_000;
@@ -33,6 +34,10 @@ export class Client {
     this.#cwd = cwd === undefined ? null : resolve(cwd);
     this.#fallback = fallback ?? !this.#given;
     this.#command = command;
+    this.turn = new TurnCalls(
+      (request) => this.#call(request),
+      () => this.#folder(),
+    );
   }
 
   get sessionId() {

@@ -19,7 +19,7 @@ const CODES = new Map([
  * @throws {RequestTimeout} the command took too long, and was ended
  */
 export async function answer(command, home, request, deadline) {
-  const { words, input = "", read } = COMMANDS[request.method](request.params);
+  const { words, input = "", read } = COMMANDS[request.method](request.params, request.key);
   const [program, ...first] = command;
   const argv = [...first, words[0], `--home=${home}`, ...words.slice(1)];
   const done = await run(program, argv, { input, cwd: request.params.cwd, deadline });
@@ -88,7 +88,39 @@ const COMMANDS = {
     read: (output) => JSON.parse(output).entries.reverse(),
   }),
   show: ({ id, zone }) => ({ words: ["show", "--json", ...options({ zone }), "--", id], read: JSON.parse }),
+  "turn.start": ({ cwd: _, ...params }) => ({ words: ["turn", "start", "--json", ...options(params)], read: JSON.parse }),
+  "turn.record": ({ cwd: _, attach_diff, if_dirty, message_id, auto_start, ...params }, key) => ({
+    words: [
+      "turn",
+      "record",
+      "--json",
+      ...options({
+        ...params,
+        "attach-diff": attach_diff,
+        "if-dirty": if_dirty,
+        "message-id": message_id || key,
+        "auto-start": auto_start,
+      }),
+    ],
+    read: JSON.parse,
+  }),
+  "turn.end": ({ cwd: _, ...params }) => ({ words: ["turn", "end", "--json", ...options(params)], read: JSON.parse }),
+  "turn.log": ({ cwd: _, everywhere: all, ...params }) => ({
+    words: ["turn", "log", "--json", ...options({ all, ...params })],
+    read: (output) => JSON.parse(output).records,
+  }),
+  "turn.show": ({ id }) => ({ words: ["turn", "show", "--json", "--", id], read: JSON.parse }),
+  "turn.current": ({ agent }) => ({ words: ["turn", "status", "--json", ...options({ agent })], read: currentOf }),
+  "turn.use": ({ session, agent }) => ({
+    words: ["turn", "use", ...options({ agent }), "--", session],
+    read: (output) => ({ session: { id: output.match(/sess_\w+/)[0] } }),
+  }),
+  trace: ({ id }) => ({ words: ["trace", "--json", "--", id], read: JSON.parse }),
 };
+
+function currentOf(output) {
+  return { session: JSON.parse(output).current ?? null };
+}
 
 function filterOptions({ type, session_id: session, tags, file_path: file, before, open, zone }, since) {
   return options({ type, session, tag: tags, file, since, until: before, open, zone });

@@ -80,9 +80,16 @@ export function show(id, { zone }) {
 }
 
 /** Give the request of a second try, which looks whether the first one did it. */
-export function again({ method, params: { fresh: _, ...params } }) {
-  return { method, params };
+export function again({ method, params: { fresh: _, ...params }, key }) {
+  return { method, params, key };
 }
+
+/** Ask for something about turns; the `key` makes a second try of a write a no-op. */
+export function turn(method, params, key) {
+  return { ...request(method, params), key };
+}
+
+export { checkText, texts };
 
 /** Refuse what is no whole number from `least` on. */
 export function checkNumber(name, value, least) {

@@ -9,8 +9,8 @@ const HINT = "see: jilog agent status";
 const REPLY_BYTES_MAX = 512 * 1024 * 1024;
 
 /** Write a request. Each connection carries one, so its id does not matter. */
-export function requestLine({ method, params }) {
-  return JSON.stringify({ id: 1, version: 1, method, params }) + "\n";
+export function requestLine({ method, params, key }) {
+  return JSON.stringify({ id: 1, version: 1, method, params, idempotency_key: key }) + "\n";
 }
 
 /** Puts one reply together from whatever pieces the socket gives. */

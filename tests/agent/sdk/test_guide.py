@@ -52,13 +52,14 @@ def run(host: LocalHost, *command: str, cwd: Path) -> str:
 def test_af33_the_guides_python_runs(host: LocalHost) -> None:
     folder = working_folder(host.root)
 
-    first, second = (run(host, sys.executable, "-c", text, cwd=folder) for text in examples("python"))
+    first, second, third = (run(host, sys.executable, "-c", text, cwd=folder) for text in examples("python"))
 
     assert "decision Use SQLite for the index\nTrue\nThreads do not help\n" in first
     assert "## What changed\n\n- **Use SQLite for the index** - One file, no server.\n" in first
     assert second.splitlines()[0] == "2026-05-deploy []"
     assert second.splitlines()[1].startswith('invalid type "thought": must be one of')
     assert len(host.json("log", "--type", "assumption")["entries"]) == 3
+    assert third == "Validate expiry\n"
 
 
 @needs_node
