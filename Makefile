@@ -12,7 +12,7 @@ BASE_IMAGE ?= debian:bookworm-slim
 # Some machines forbid bytecode files; then every command of a test would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format bench golden image clean
+.PHONY: help demo test check format docs bench golden image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ check: $(VENV)/.dev ## ruff, mypy strict, import-linter
 format: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## write the documents that are made from the program
+	$(BIN)/python -m jilog_agent.manual.reference > docs/cli.md
 
 bench: $(VENV)/.dev ## benchmarks: ratios to a reference in the same run
 	$(BIN)/python -m benchmarks

@@ -44,6 +44,7 @@ TABLE = {
     "verify": Entry(f"{_COMMANDS}.verify:command", "Check every segment against its checksums and hashes."),
     "rebuild": Entry(f"{_COMMANDS}.rebuild:command", "Make the projections anew from the segments."),
     "segment": Entry(f"{_COMMANDS}.segment:group", "Look into a segment file."),
+    "help": Entry(f"{_COMMANDS}.help:command", "Read about a topic, or about a command."),
     "completion": Entry(f"{_COMMANDS}.completion:command", "Print a script with which a shell completes."),
     "config": Entry(f"{_COMMANDS}.config:group", "Show the settings and where each comes from."),
 }
