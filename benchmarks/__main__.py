@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import append, catch_up, detectors, hooks, rebuild, replication, scan, sync
+from benchmarks import append, catch_up, detectors, hooks, idle, rebuild, replication, scan, sync
 
 SUITES = {
     "append": append.run,
     "catch-up": catch_up.run,
     "detectors": detectors.run,
     "hooks": hooks.run,
+    "idle": idle.run,
     "rebuild": rebuild.run,
     "replication": replication.run,
     "scan": scan.run,
