@@ -1,7 +1,7 @@
 """What an agent costs that has nothing to do: processor time, and bytes on the line, with one peer.
 
-Two agents run as their users run them, and hold the same. The bytes are those of TCP, SSH included, as a proxy
-between the two counts them; JILOG_IDLE_MINUTES says for how long.
+Two agents run as their users run them, and hold the same. The bytes are those of TCP, SSH included, as a
+proxy between the two counts them; JILOG_IDLE_MINUTES says for how long.
 """
 
 from __future__ import annotations

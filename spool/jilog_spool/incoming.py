@@ -414,7 +414,7 @@ class Incoming:
     def _answered(self, transfer: Transfer, held: SegmentInfo | None) -> bool:
         """Answer an offer without a transfer, if that is possible."""
         offered = transfer.segment
-        if (transfer.zone, transfer.writer) in self._left_out or self._full() is not None:
+        if (transfer.zone, transfer.writer) in self._left_out:
             self._send(wire.Ack(transfer.id, wire.REFUSED, "the writer is left out because of a fork"))
             return True
         # In a warm session both sides know that they share this history; the longer copy has the other.
