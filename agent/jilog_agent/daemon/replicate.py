@@ -312,6 +312,11 @@ class Replicator:
         await asyncio.gather(*(event.wait() for event in done))
         return [followed.peer.name for followed in chosen]
 
+    def connected(self, served: Collection[str] = ()) -> tuple[int, int]:
+        """Count the peers with whom a session is open, and all."""
+        names = {name for name, followed in self._followed.items() if followed.settled}
+        return len(names | set(served)), len(self._followed.keys() | set(served))
+
     def status(self, served: Collection[str] = ()) -> list[JsonValue]:
         """Say of each peer whether a session is open, and how many turns in a row have failed.
 

@@ -142,7 +142,7 @@ class _Agent:
             loop.add_signal_handler(number, self._stopping.set)
         self._say_ready()
         watching = watch_other_processes(self._zones, self._growth)
-        work = [self._replicator.run(), self._chores.run(), self._watchdog(), watching]
+        work = [self._replicator.run(), self._chores.run(), self._watchdog(), self._tell_state(), watching]
         work += self._directories.work()
         if self._endpoint.port is not None:
             work.append(self._endpoint.watch())
@@ -203,6 +203,24 @@ class _Agent:
         while True:
             notifier.alive()
             await asyncio.sleep(notifier.watchdog_seconds / 2)
+
+    async def _tell_state(self) -> None:
+        """Keep the one line true that systemd shows of this service."""
+        told = ""
+        while self._setup.notifier.address:
+            if (text := self._state_line()) != told:
+                self._setup.notifier.status(text)
+                told = text
+            await asyncio.sleep(limits.SLICE_SECONDS)
+
+    def _state_line(self) -> str:
+        gate = self._zones.gate
+        if gate.reason is not None:
+            return f"read-only: {gate.reason}"
+        if gate.low is not None:
+            return f"taking nothing from peers: {gate.low}"
+        connected, peers = self._replicator.connected(self._endpoint.settled)
+        return f"answering on {self._server.path}; {connected} of {peers} peers connected"
 
     def _live_methods(self) -> dict[str, LiveMethod]:
         return {

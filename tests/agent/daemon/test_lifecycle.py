@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +20,8 @@ from jilog_agent.daemon.instance import is_running
 from jilog_agent.home import Home
 from jilog_agent.socket_place import PATH_BYTES_MAX
 from support.agent_process import (
+    DEADLINE_SECONDS,
+    LineClient,
     ask,
     ask_raw,
     connected,
@@ -303,12 +308,58 @@ def test_a_foreground_agent_ends_with_status_0_on_sigterm_and_logs_json(host: Ho
         assert process.stderr is not None
         log = process.stderr.read()
 
-    import json
-
     messages = [json.loads(line)["message"] for line in log.splitlines()]
     assert status == 0
     assert messages[0] == "started"
     assert messages[-2:] == ["stopping", "stopped"]
+
+
+def test_systemd_is_told_ready_the_state_that_it_lives_and_that_it_stops(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = host.root / "notify"
+    host.config.write_text("[agent]\nmdns = false\ndisk_low_mib = 1048576\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(DEADLINE_SECONDS)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        with host.start("agent", "run") as process:
+            told = [systemd.recv(1000).decode().splitlines()]
+            answered = path_of(host).exists()
+            while sum(lines == ["WATCHDOG=1"] for lines in told) < 2 or len(told) < 4:
+                told.append(systemd.recv(1000).decode().splitlines())
+            process.send_signal(signal.SIGTERM)
+            while told[-1][0] != "STOPPING=1":
+                told.append(systemd.recv(1000).decode().splitlines())
+            status = finished(process)
+
+    assert answered
+    assert told[0] == ["READY=1", f"STATUS=answering on {path_of(host)}", f"MAINPID={process.pid}"]
+    states = [lines[0] for lines in told[1:-1] if lines != ["WATCHDOG=1"]]
+    assert len(states) == 1
+    assert states[0].startswith("STATUS=taking nothing from peers: ")
+    assert told[-1] == ["STOPPING=1", "STATUS=draining"]
+    assert status == 0
+
+
+def test_work_that_hangs_is_cut_off_at_the_deadline_and_nothing_acknowledged_is_lost(host: Host) -> None:
+    entry = {"session_id": "s", "type": "decision", "title": "acknowledged"}
+    with host.start("agent", "run") as process, (host.zone / "lock").open() as lock:
+        wait_for(lambda: path_of(host).exists(), "the socket")
+        ask(host, "write", {"entry": entry})
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a process does that hangs in the middle of a write
+        with LineClient(host) as client:
+            client.send(id=1, method="write", params={"entry": {**entry, "title": "cut off"}})
+            answer = client.ask(id=2, method="ping")  # read in order, so the write is under way
+            process.send_signal(signal.SIGTERM)
+            status = finished(process)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+    assert answer["id"] == 2
+    assert status == 1
+    assert [event["title"] for event in host.payloads("--class", "decision")] == ["acknowledged"]
+    start_agent(host)
 
 
 def test_a_crash_leaves_nothing_that_is_in_the_way(host: Host) -> None:
