@@ -18,7 +18,12 @@ from jilog_ledger.ledger import ZoneLedger
 @click.command(
     "verify",
     cls=JilogCommand,
-    examples=("jilog verify", "jilog verify --repair", "jilog verify --zone ops --dry-run --json"),
+    examples=(
+        "jilog verify",
+        "jilog spool verify",
+        "jilog verify --repair",
+        "jilog verify --zone ops --dry-run --json",
+    ),
 )
 @click.option("--repair", is_flag=True, help="Then fetch what is damaged or missing from peers.")
 @click.option("--dry-run", is_flag=True, help="Only look: leave damaged segments where they are.")
