@@ -59,6 +59,12 @@ SOURCE_SIGNALS_MAX = 5_000
 """Signals of one source in one review, some 10 MB on the way between two processes; the rest of the source
 waits for the next one. The noisiest real sessions have some hundred."""
 
+BILLS_MAX = 1_000_000
+"""Responses whose cost a scan remembers, some 150 MB; a copy of one beyond them is counted again."""
+
+BILL_KEY_CHARS_MAX = 80
+"""An id by which a response is remembered: the harnesses' have some 30 characters."""
+
 CURSOR_DAYS_MAX = 400
 """A cursor of a source that did not change for so long is forgotten: no usual window reaches back to it."""
 

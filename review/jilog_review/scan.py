@@ -18,7 +18,7 @@ from jilog_review.scan_task import Task
 from jilog_review.signal import Signal, Stamp
 from jilog_review.source_scan import PieceScan, SourceScan, SourceScanner, one_line
 from jilog_review.spend import SpendTally
-from jilog_review.transcript import Coverage, Usage
+from jilog_review.transcript import Coverage, Usage, usage_of
 
 Progress = Callable[[str, int, int], None]
 """Told after each source: the reader's name, sources done, sources in all."""
@@ -54,6 +54,7 @@ class Scan:
     tool_use: ToolUse = field(default_factory=ToolUse)
     problems: list[Problem] = field(default_factory=list)
     sources: int = 0
+    _billed: set[str] = field(default_factory=set)
 
     def counts(self) -> tuple[ReaderCount, ...]:
         """Add the sessions with something new up by reader, in the order of readers' names."""
@@ -82,6 +83,7 @@ class Scan:
             self._take_piece(piece)
 
     def _take_piece(self, piece: PieceScan) -> None:
+        piece = structs.replace(piece, usage=self._usage_of(piece), bills=())
         self.coverage += piece.coverage
         self.usage += piece.usage
         count = self._session(piece)
@@ -94,6 +96,20 @@ class Scan:
         for signal in piece.signals:
             if self.signals.setdefault(signal.id, signal) is signal:
                 count.signals += 1
+
+    def _usage_of(self, piece: PieceScan) -> Usage:
+        """Give what a piece consumed, less the responses that were counted with another one."""
+        repeated = [bill for bill in piece.bills if bill.key in self._billed]
+        if len(self._billed) < limits.BILLS_MAX:
+            self._billed.update(bill.key for bill in piece.bills)
+        if not repeated:
+            return piece.usage
+        again, usage = usage_of(repeated), piece.usage
+        cost = usage.cost
+        if cost is not None and again.cost is not None:
+            cost -= again.cost
+        read, written = usage.input_tokens - again.input_tokens, usage.output_tokens - again.output_tokens
+        return Usage(read, written, cost) if read or written or cost else Usage()
 
     def _session(self, piece: PieceScan) -> SessionCount:
         key = (piece.reader, piece.session_id)

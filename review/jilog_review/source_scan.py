@@ -21,7 +21,7 @@ from jilog_review.piece import read_piece
 from jilog_review.reader import Problem, Reader, Reading, Source
 from jilog_review.repair import printable
 from jilog_review.signal import Signal, Stamp, make_signal
-from jilog_review.transcript import Coverage, Message, ToolCall, Transcript, Usage
+from jilog_review.transcript import Bill, Coverage, Message, ToolCall, Transcript, Usage
 
 _LINES_SUFFIX = ".jsonl"
 
@@ -38,6 +38,7 @@ class PieceScan(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     coverage: Coverage = msgspec.field(default_factory=Coverage)
     usage: Usage = msgspec.field(default_factory=Usage)
+    bills: tuple[Bill, ...] = ()
     human_messages: int = 0
     tool_calls: int = 0
     root_session: str = ""
@@ -213,6 +214,7 @@ def _piece_scan(transcript: Transcript, signals: list[Signal], stamp: Stamp) -> 
         model=transcript.model,
         coverage=transcript.coverage,
         usage=transcript.usage,
+        bills=transcript.bills,
         human_messages=human_messages,
         tool_calls=tool_calls,
         root_session=transcript.root_session,

@@ -10,7 +10,7 @@ struct is built in a fifth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -168,6 +168,30 @@ class Usage:
         )
 
 
+class Bill(msgspec.Struct, frozen=True, gc=False):
+    """What one response of a model consumed, under an id that every copy of it repeats.
+
+    ``key`` is the harness's id of the response, else its time and its tokens.
+    """
+
+    key: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Decimal | None = None
+
+
+def usage_of(bills: Iterable[Bill]) -> Usage:
+    """Add bills up; a cost that is no amount stays out of the sum."""
+    read = written = 0
+    cost: Decimal | None = None
+    for bill in bills:
+        read += bill.input_tokens
+        written += bill.output_tokens
+        if bill.cost is not None and is_amount(bill.cost):
+            cost = bill.cost if cost is None else cost + bill.cost
+    return Usage(read, written, cost)
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What was read, and what of it could not be understood. Counters add up over files and hosts.
@@ -214,7 +238,8 @@ class Transcript:
 
     ``entries`` before index ``new_from`` were there at the last reading: they are context for rules about
     neighbours and are not counted again. ``root_session`` is the session a person started; a sub-agent's
-    differs from its ``session_id``. ``usage`` covers the new entries.
+    differs from its ``session_id``. ``usage`` covers the new entries; ``bills`` name the responses in it, so
+    that one which several files repeat is counted once.
     """
 
     reader: str
@@ -230,6 +255,7 @@ class Transcript:
     project: str | None = None
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
+    bills: tuple[Bill, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
 
     @cached_property

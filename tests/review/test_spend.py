@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from jilog_review.spend import (
 )
 from jilog_review.transcript import Transcript, Usage
 from support.learned import FULL, Fleet, a_run, a_signal, log_of
-from support.review_night import NIGHT
+from support.review_night import NIGHT, Host, claude, write_lines
 
 
 def piece(session: str, cost: str | None = None, tokens: int = 0, **fields: object) -> Transcript:
@@ -157,3 +158,36 @@ def test_personas_that_would_be_shown_alike_are_numbered() -> None:
     found = personas_of(signals, [])
 
     assert [(p.key, p.persona, p.channel) for p in found] == [("a@b", "a", "b"), ("a@b (2)", "a@b", None)]
+
+
+def test_response_that_a_resumed_session_repeats_is_counted_once(tmp_path: Path) -> None:
+    lines = [a_response("msg_1", "u1", 10), a_response("msg_2", "u2", 20)]
+    write_lines(tmp_path / "p/first.jsonl", *lines)
+    # The copy has the responses of the first session, each line with an id of its own, and one more.
+    copied = [a_response("msg_1", "v1", 10), a_response("msg_2", "v2", 20), a_response("msg_3", "v3", 40)]
+    write_lines(tmp_path / "p/second.jsonl", *copied)
+
+    scan = Host("alpha", claude(tmp_path), folder=tmp_path).review().scan
+
+    assert scan.usage == Usage(70, 3, None)
+    assert spend_of(scan.spend.sorted()).total.input_tokens == 70
+
+
+def test_response_that_was_counted_in_a_session_is_not_taken_from_another_ones_spend(tmp_path: Path) -> None:
+    write_lines(tmp_path / "p/first.jsonl", a_response("msg_1", "u1", 10))
+    write_lines(tmp_path / "p/other.jsonl", a_response("msg_9", "w1", 10))
+
+    scan = Host("alpha", claude(tmp_path), folder=tmp_path).review().scan
+
+    assert scan.usage == Usage(20, 2, None)
+
+
+def a_response(message_id: str, uuid: str, tokens: int) -> dict[str, object]:
+    usage = {"input_tokens": tokens, "output_tokens": 1}
+    message = {"role": "assistant", "id": message_id, "content": [{"type": "text", "text": "hm"}]}
+    return {
+        "type": "assistant",
+        "uuid": uuid,
+        "timestamp": "2026-05-08T09:00:00.000Z",
+        "message": {**message, "usage": usage},
+    }

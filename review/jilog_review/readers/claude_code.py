@@ -71,6 +71,7 @@ class ClaudeCodeReader:
             project=sorter.project,
             model=sorter.model,
             usage=sorter.usage,
+            bills=tuple(sorter.bills),
             coverage=lines.coverage(piece, sorter.unknown),
         )
         return Reading(transcript, piece.cursor(entries), piece.more)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import msgspec
 
@@ -29,6 +28,7 @@ from jilog_review.readers.claude_provenance import (
 )
 from jilog_review.transcript import (
     AnyEntry,
+    Bill,
     Denial,
     Marker,
     MarkerKind,
@@ -39,6 +39,7 @@ from jilog_review.transcript import (
     Usage,
     clip_middle,
     content_text,
+    usage_of,
 )
 
 _TOOLS_WITH_PLACES = frozenset(
@@ -76,15 +77,13 @@ class LineSorter:
     root_session: str | None = None
     _calls: dict[str, ToolCall] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    bills: list[Bill] = field(default_factory=list)
     _billed: set[str] = field(default_factory=set)
-    _input_tokens: int = 0
-    _output_tokens: int = 0
-    _cost: Decimal | None = None
 
     @property
     def usage(self) -> Usage:
         """What the new lines say was consumed."""
-        return Usage(self._input_tokens, self._output_tokens, self._cost)
+        return usage_of(self.bills)
 
     def add_all(self, lines: Iterable[tuple[int, int, Line]], *, sidechain: bool = False) -> None:
         """Take lines with their numbers and byte offsets; ``sidechain``: all of them are a sub-agent's.
@@ -274,12 +273,9 @@ class LineSorter:
         billed.add(key)
         if offset < self.new_offset:
             return
-        self._input_tokens += usage.input_tokens or 0
-        self._input_tokens += usage.cache_creation_input_tokens or 0
-        self._input_tokens += usage.cache_read_input_tokens or 0
-        self._output_tokens += usage.output_tokens or 0
-        if line.cost is not None:
-            self._cost = line.cost if self._cost is None else self._cost + line.cost
+        read = usage.input_tokens or 0
+        read += (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        self.bills.append(Bill(key[: limits.BILL_KEY_CHARS_MAX], read, usage.output_tokens or 0, line.cost))
 
 
 def _judge(placed: _Placed, texts: list[str]) -> tuple[list[str], Provenance]:

@@ -13,6 +13,7 @@ from jilog_review.piece import Lines, Piece
 from jilog_review.reader import Reading, Source
 from jilog_review.transcript import (
     AnyEntry,
+    Bill,
     Denial,
     Marker,
     MarkerKind,
@@ -62,6 +63,7 @@ class EntryBuilder:
     entries: list[AnyEntry] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    bills: list[Bill] = field(default_factory=list)
     calls: dict[str, ToolCall] = field(default_factory=dict)
     session_id: str | None = None
     root_session: str | None = None
@@ -182,10 +184,18 @@ class EntryBuilder:
             )
         )
 
-    def bill(self, spot: Spot, usage: Usage) -> None:
-        """Add what a new line says was consumed; context was counted before."""
-        if spot.offset >= self.new_offset:
-            self.usage += usage
+    def bill(self, spot: Spot, usage: Usage, message_id: str | None = None) -> None:
+        """Add what a new line says was consumed; context was counted before.
+
+        A copy in another file is known by ``message_id``, else by its time and its tokens.
+        """
+        if spot.offset < self.new_offset:
+            return
+        self.usage += usage
+        read, written = usage.input_tokens, usage.output_tokens
+        key = message_id or (f"{spot.timestamp} {read} {written}" if spot.timestamp else None)
+        if key is not None:
+            self.bills.append(Bill(key[: limits.BILL_KEY_CHARS_MAX], read, written, usage.cost))
 
     def note_unknown(self, spot: Spot, kind: str | None) -> None:
         """Count a new line of a type that the reader does not know."""
@@ -229,6 +239,7 @@ def make_reading(name: str, source: Source, piece: Piece, lines: Lines[T], build
         project=builder.project or source.project,
         model=builder.model,
         usage=builder.usage,
+        bills=tuple(builder.bills),
         coverage=lines.coverage(piece, builder.unknown),
     )
     return Reading(transcript, _anchored(piece.cursor(entries), builder.anchor), piece.more)

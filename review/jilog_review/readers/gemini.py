@@ -83,6 +83,7 @@ class GeminiReader:
             project=source.project,
             model=builder.model,
             usage=builder.usage,
+            bills=tuple(builder.bills),
             coverage=Coverage(
                 files=1,
                 lines=len(messages) - first_new,

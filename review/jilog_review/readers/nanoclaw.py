@@ -111,6 +111,7 @@ class NanoclawReader:
             project=sorter.project,
             model=sorter.model,
             usage=sorter.usage,
+            bills=tuple(sorter.bills),
             coverage=lines.coverage(piece, sorter.unknown),
         )
         return Reading(transcript, piece.cursor(entries), piece.more)

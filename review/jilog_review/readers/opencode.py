@@ -117,6 +117,7 @@ class OpencodeReader:
             project=source.project,
             model=builder.model,
             usage=builder.usage,
+            bills=tuple(builder.bills),
             coverage=coverage,
         )
         if after:
