@@ -259,6 +259,7 @@ class _Agent:
     async def _status(self, _params: msgspec.Raw) -> JsonValue:
         config = self._setup.workspace.config
         state = self._chores.state
+        await asyncio.to_thread(self._zones.gate.look)
         listen = config.agent.listen
         return {
             "pid": os.getpid(),

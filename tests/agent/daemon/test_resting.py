@@ -114,6 +114,19 @@ def test_a_dry_run_tells_what_would_move_by_peer_and_zone_and_moves_nothing(pair
     assert "2 events, " in shown
 
 
+def test_a_history_that_cannot_be_written_does_not_hide_what_was_done(pair: tuple[Host, Host]) -> None:
+    here, there = pair
+    write(here, "one")
+    (here.state / "spool" / "history.json").mkdir(parents=True)
+    with serving(there, listen_port(there)):
+        done = here.run("spool", "sync")
+
+    assert done.returncode == 0, done.stderr
+    assert "in sync" in done.stdout
+    assert "how this sync went is not remembered" in done.stderr
+    assert here.run("spool", "status").returncode == 0
+
+
 def test_a_rate_that_is_none_is_refused_in_one_line(pair: tuple[Host, Host]) -> None:
     here, _ = pair
 
