@@ -1,4 +1,4 @@
-"""An agent on a disk that fills up: nothing more of peers, then no own events either, and all again by itself."""
+"""An agent on a disk that fills up: nothing more of peers, then no own events, and all again by itself."""
 
 from __future__ import annotations
 
