@@ -71,8 +71,10 @@ def chosen_peers(names: Sequence[str], table: PeerTable, ssh_hosts: Sequence[str
     if names:
         return [table.resolve(name, spelled_out) for name in dict.fromkeys(names)]
     peers = {peer.name: peer for peer in table.peers() if not peer.inbound}
+    # A host that the table has by its name or address is that peer, with what the table says of it.
+    known = {name for peer in table.peers() for name in (peer.name, peer.address)}
     for host in spelled_out:
-        if any(fnmatch.fnmatchcase(host, pattern) for pattern in ssh_hosts):
+        if host not in known and any(fnmatch.fnmatchcase(host, pattern) for pattern in ssh_hosts):
             peers.setdefault(host, Peer(host).check())
     if not peers and table.peers():
         raise InputError(

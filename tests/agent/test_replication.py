@@ -275,3 +275,23 @@ def test_the_digest_is_the_same_file_on_a_host_that_received_only_segments(pair:
     assert digests[0] == digests[1]
     assert b"signals_captured: 3" in digests[0]
     assert len(alpha.events("--class", "learning")) == 3
+
+
+def test_changed_host_key_is_named_by_status_with_its_reason_and_next_command(
+    pair: tuple[Host, Host], tmp_path: Path
+) -> None:
+    alpha, beta = pair
+    stranger = new_host(tmp_path, "stranger")
+    record(alpha, "a")
+
+    with serving(beta) as port:
+        introduce(alpha, beta, port, name="beta", client_name="alpha")
+        alpha.run("peer", "trust", "beta", public_key(stranger))
+        assert alpha.run("spool", "sync").returncode == 7
+
+    peers = alpha.json("status")["peers"]
+    assert isinstance(peers, list)
+    (shown,) = peers
+    assert isinstance(shown, dict)
+    assert (shown["reason"], shown["next"]) == ("key_changed", "jilog peer trust beta")
+    assert "expected SHA256:" in str(shown["detail"])
