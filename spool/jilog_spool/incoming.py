@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from jilog_ledger.branch import BranchTaken
 from jilog_ledger.errors import BusyError, IntegrityError
@@ -19,7 +18,7 @@ from jilog_ledger.limits import KIB, SEGMENT_BYTES_MAX
 from jilog_ledger.manifest import SegmentInfo
 from jilog_ledger.receive import ForkDetected, Ingested
 from jilog_spool import limits, wire
-from jilog_spool.claims import Claims, SegmentKey
+from jilog_spool.claims import Claims
 from jilog_spool.compression import decompress
 from jilog_spool.errors import ProtocolError, one_line
 from jilog_spool.known import PeerView
@@ -27,35 +26,7 @@ from jilog_spool.plan import ForkSeen
 from jilog_spool.replica import Replica
 from jilog_spool.report import Forecast, Refused, SessionReport
 from jilog_spool.requests import Requests
-
-
-@dataclass(slots=True)
-class Transfer:
-    """A segment that the peer offered, on its way from offer to acknowledgement."""
-
-    id: int
-    zone: str
-    writer: Writer
-    segment: wire.WireSegment
-    after_sequence: int
-    origin: Writer
-    """The writer that the bytes name: another one when this is a branch."""
-    exact: bool = True
-    """Whether length and sequences are known; a run tells sizes only, rounded up."""
-    branch: bytearray | None = None
-    """Collects the segment of another history, which no store may see as part of this one."""
-    start: int = 0
-    next_offset: int = 0
-    attempts: int = 0
-    deferred: bool = False
-    """Whether another session of this host was fetching it when we would have asked."""
-    failure: str = ""
-    """Why it will be refused; what still comes of it is read and dropped."""
-
-    @property
-    def key(self) -> SegmentKey:
-        """What is claimed while it is fetched."""
-        return self.zone, self.writer, self.segment.number
+from jilog_spool.transfer import Transfer, numbers_of, origin_of, writer_key
 
 
 class Incoming:
@@ -146,13 +117,13 @@ class Incoming:
     def on_offer(self, message: wire.Offer) -> None:
         """Answer what is held already, and line up the rest."""
         segments = message.segments
-        if message.asked and not self.requests.is_open(_key(message), segments[0].number):
+        if message.asked and not self.requests.is_open(writer_key(message), segments[0].number):
             raise ProtocolError("peer answers a request that nobody made")
         self._take_offer(message, segments, asked=message.asked)
 
     def on_runs(self, message: wire.Runs) -> None:
         """Answer what is held already of some whole segments, and line up the rest."""
-        numbers = _numbers(message)
+        numbers = numbers_of(message)
         segments = [
             wire.WireSegment(number, 0, 0, size * KIB, sealed=True)
             for number, size in zip(numbers, message.sizes_kib, strict=True)
@@ -177,10 +148,10 @@ class Incoming:
             raise ProtocolError(f"peer has more than {limits.OFFERS_OPEN_MAX} offers open")
         for segment in segments:
             after = self._after(message.zone, writer, segment)
-            origin = _origin(writer, message.origin)
+            origin = origin_of(writer, message.origin)
             transfer = Transfer(self._expected_id, message.zone, writer, segment, after, origin, exact)
             self._expected_id += 1
-            if asked and self.requests.close(_key(message), segment.number):
+            if asked and self.requests.close(writer_key(message), segment.number):
                 transfer.branch = bytearray()
                 self._waiting.append(transfer)
             elif self._forecast:
@@ -222,7 +193,7 @@ class Incoming:
         head = message.head
         segment = wire.WireSegment(head.number, 0, head.last_sequence, head.length, head.sealed)
         transfer = Transfer(
-            message.id, message.zone, writer, segment, 0, _origin(writer, message.origin), exact=False
+            message.id, message.zone, writer, segment, 0, origin_of(writer, message.origin), exact=False
         )
         held = self._current_info(transfer)
         if held is not None:
@@ -521,26 +492,3 @@ _ACKS = {
     Ingested.EXTENDED: wire.STORED,
     Ingested.PUBLISHED: wire.STORED,
 }
-
-
-def _key(message: wire.Offer | wire.Runs) -> tuple[str, Writer]:
-    return message.zone, wire.wire_writer(message.source, message.epoch)
-
-
-def _origin(writer: Writer, epoch: bytes) -> Writer:
-    return Writer(writer.source, epoch.hex()) if len(epoch) == 8 else writer
-
-
-def _numbers(message: wire.Runs) -> list[int]:
-    """List the segment numbers of a run; ProtocolError when they are not as many as their sizes."""
-    numbers: list[int] = []
-    last = 0
-    for skip, run in zip(message.runs[::2], message.runs[1::2], strict=False):
-        if run > len(message.sizes_kib) - len(numbers):
-            raise ProtocolError("peer offered more segments than it gave sizes for")
-        last += skip
-        numbers += range(last + 1, last + run + 1)
-        last += run
-    if len(numbers) != len(message.sizes_kib):
-        raise ProtocolError("peer gave more sizes than it offered segments")
-    return numbers

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from enum import Enum, auto
 
 from jilog_ledger.errors import InputError, JilogError, PeerError
 from jilog_ledger.identifiers import Writer
@@ -42,6 +41,7 @@ from jilog_spool.plan import ForkSeen, plan_offers
 from jilog_spool.pushes import Pushes
 from jilog_spool.replica import Replica
 from jilog_spool.report import SessionReport
+from jilog_spool.state import ACCEPTED, State
 
 __all__ = [
     "Event",
@@ -54,28 +54,6 @@ __all__ = [
     "Settled",
     "State",
 ]
-
-
-class State(Enum):
-    """Where a session stands."""
-
-    AWAIT_HELLO = auto()
-    EXCHANGE = auto()
-    LIVE = auto()
-    FINISHED = auto()
-    FAILED = auto()
-
-
-ACCEPTED: dict[State, frozenset[type[wire.Message]]] = {
-    State.AWAIT_HELLO: frozenset({wire.Hello, wire.Stop}),
-    State.EXCHANGE: frozenset(wire.MESSAGE_TYPES.values()) - {wire.Hello, wire.Roots},
-    State.LIVE: frozenset(wire.MESSAGE_TYPES.values())
-    - {wire.Hello, wire.FrontierPart, wire.Summary, wire.Entries, wire.Offered},
-    # What was under way when the last answer left.
-    State.FINISHED: frozenset({wire.Ping, wire.Credit, wire.Stop, wire.Fork}),
-    State.FAILED: frozenset(),
-}
-"""Which messages may arrive in which state; anything else ends the session."""
 
 
 class Session:
