@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jilog_ledger.event import Event
 
 DOCUMENT_FORMATS = ("markdown", "json", "text")
-EVENT_FORMATS = ("jsonl", "jilog")
+EVENT_FORMATS = ("jsonl", "jilog", "parquet")
 TEMPLATES = ("pr", "retro", "handoff")
 
 
@@ -34,13 +34,14 @@ TEMPLATES = ("pr", "retro", "handoff")
         "jilog export --template pr --session 0dfe43a2-5a53-4b7e-9d0f-2f1f8d5b7c11",
         "jilog export --format jsonl --since 24h",
         "jilog export --format jilog --output segments",
+        "jilog export --format parquet --output events.parquet",
     ),
 )
 @click.option(
     "--format",
     "format_name",
     metavar="FORMAT",
-    help="Decisions as markdown (default), json or text; all events as jsonl or jilog.",
+    help="Decisions as markdown (default), json or text; all events as jsonl, jilog or parquet.",
 )
 @click.option(
     "--template",
@@ -68,7 +69,8 @@ def command(
     """Write decisions as a document, or events as data. All filters combine; the oldest come first.
 
     The format decides: markdown, json, text and the templates hold decisions; jsonl has one event of any
-    vocabulary a line, and jilog writes JSON segments with their checksums, as jilog 0.8 reads them.
+    vocabulary a line, jilog writes JSON segments with their checksums, as jilog 0.8 reads them, and parquet
+    one table for data tools (it needs: pip install 'jilog[parquet]').
     """
     typed = Filters(**filters).check()
     _check_formats(format_name, template, output)
@@ -79,6 +81,9 @@ def command(
             _emit(_document(reading, wanted, format_name, template), output)
         elif format_name == "jsonl":
             _export_lines(_events(reading, wanted), output)
+        elif format_name == "parquet":
+            assert output is not None
+            _export_table(reading, wanted, output)
         else:
             assert output is not None
             _export_segments(_events(reading, wanted), output, reading)
@@ -101,6 +106,12 @@ def _check_formats(format_name: str | None, template: str | None, output: Path |
         )
     if format_name == "jilog" and output is None:
         raise InputError("format jilog needs a folder to write segments into", hint="add: --output DIR")
+    if format_name == "parquet":
+        if output is None:
+            raise InputError("format parquet needs a file to write to", hint="add: --output FILE")
+        from jilog_agent.decisions.parquet import check_installed
+
+        check_installed()
 
 
 def _document(reading: Reading, wanted: EntryFilter, format_name: str | None, template: str | None) -> str:
@@ -131,6 +142,18 @@ def _export_lines(events: Sequence[Event], output: Path | None) -> None:
     from jilog_agent.decisions.text import json_text
 
     _emit("".join(json_text(event.to_json(), indent=None) + "\n" for event in events), output)
+
+
+def _export_table(reading: Reading, wanted: EntryFilter, output: Path) -> None:
+    """Write a table, whole or not at all; a file of that name is replaced."""
+    from jilog_agent.decisions.parquet import events_table
+
+    events = _events(reading, wanted)
+    target = output.absolute()
+    if target.is_dir():
+        raise InputError(f"{target} is a folder", hint="name a file: --output events.parquet")
+    reading.workspace.disk.replace(target, events_table(events))
+    print_line(f"{len(events)} events written to {target}")
 
 
 def _export_segments(events: Sequence[Event], folder: Path, reading: Reading) -> None:
