@@ -64,7 +64,8 @@ def session_maker(
         table = peer_table(workspace.config, workspace.home, workspace.disk)
         zones = granted_zones(workspace.config, table.get(name))
         granted = {zone: replica for zone, replica in replicas.items() if zone in zones}
-        options = session_options(live=live, full=full)
+        every = float(workspace.config.agent.sync_seconds)
+        options = session_options(live=live, full=full, every_seconds=every)
         session = Session(granted, source=source, claims=claims, options=options)
         begun(name, session)
         return session

@@ -44,6 +44,7 @@ class Reason(Enum):
     DISK_FULL = "disk_full"
     READ_ONLY = "read_only"
     DISK_ERROR = "disk_error"
+    NO_FILE_DESCRIPTORS = "no_file_descriptors"
     PEER_DISK_FULL = "peer_disk_full"
     PEER_READ_ONLY = "peer_read_only"
     PEER_FAILED = "peer_failed"
@@ -95,6 +96,10 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.DISK_FULL: ("the disk of this host is full", "df -h {home}"),
     Reason.READ_ONLY: ("the file system of this host is read-only", "mount | grep ' / '"),
     Reason.DISK_ERROR: ("the disk of this host reports errors", "jilog verify"),
+    Reason.NO_FILE_DESCRIPTORS: (
+        "this host's agent, or the host, has no file descriptors left",
+        "jilog agent stop && ulimit -n 4096 && jilog agent start",
+    ),
     Reason.PEER_DISK_FULL: ("the disk of the peer is full", "on {peer}: df -h ~/.jilog"),
     Reason.PEER_READ_ONLY: ("the file system of the peer is read-only", "on {peer}: mount"),
     Reason.PEER_FAILED: ("the peer ended the session", "on {peer}: jilog status"),

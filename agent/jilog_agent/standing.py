@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jilog_agent.client import AgentAway, AgentClient
+from jilog_agent.client import AgentClient
 from jilog_agent.pauses import held
 from jilog_agent.reasons import (
     Held,
@@ -19,7 +19,7 @@ from jilog_agent.reasons import (
 )
 from jilog_agent.replication import SyncHistory, SyncRecord, TroubleRecord, granted_zones, peer_table
 from jilog_agent.workspace import Workspace
-from jilog_ledger.errors import PeerError
+from jilog_ledger.errors import JilogError, PeerError
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import parse_rfc3339
@@ -93,7 +93,8 @@ def _agent_status(workspace: Workspace) -> _AgentStatus:
             return _AgentStatus()
         with client:
             return _AgentStatus(client.call("status"))
-    except AgentAway:
+    except JilogError:
+        # It is gone, hangs, or cannot even answer this: what it wrote down tells the rest.
         return _AgentStatus()
 
 

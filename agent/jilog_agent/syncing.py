@@ -10,6 +10,7 @@ from jilog_agent.replication import rate_of
 from jilog_agent.vouching import trusted_authorities
 from jilog_agent.workspace import Workspace
 from jilog_ledger.times import SECOND_NS, now_ns
+from jilog_spool import limits
 from jilog_spool.peers import Peer
 from jilog_spool.replica import Replica
 from jilog_spool.session import Event, Session, SessionOptions
@@ -28,11 +29,29 @@ def ssh_settings(workspace: Workspace) -> SshSettings:
     )
 
 
+ANSWER_SECONDS_MIN = 10.0
+"""How long a warm peer may take to answer, however short the interval: a busy host needs some seconds."""
+
+
 def session_options(
-    *, live: bool = False, forecast: bool = False, full: Callable[[], str | None] = lambda: None
+    *,
+    live: bool = False,
+    forecast: bool = False,
+    full: Callable[[], str | None] = lambda: None,
+    every_seconds: float = limits.GOSSIP_SECONDS,
 ) -> SessionOptions:
-    """Give the options of this host's sessions: each tells the peer what its clock shows."""
-    return SessionOptions(live=live, forecast=forecast, clock=lambda: now_ns() // SECOND_NS, full=full)
+    """Give the options of this host's sessions: each tells the peer what its clock shows.
+
+    One that stays open notices within two times ``every_seconds`` that its peer has gone silent.
+    """
+    return SessionOptions(
+        live=live,
+        forecast=forecast,
+        clock=lambda: now_ns() // SECOND_NS,
+        full=full,
+        gossip_seconds=min(limits.GOSSIP_SECONDS, every_seconds),
+        answer_seconds=min(limits.SILENCE_SECONDS_MAX, max(ANSWER_SECONDS_MIN, every_seconds)),
+    )
 
 
 def run_sync(

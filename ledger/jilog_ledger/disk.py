@@ -92,7 +92,7 @@ def _hint(exc: OSError, path: Path) -> str:
     if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         return f"look at what is there: ls -ld {path.parent}"
     if exc.errno == errno.EROFS:
-        return f"the file system of {path.parent} is mounted read-only"
+        return f"the file system is mounted read-only; see why: findmnt -T {path.parent}"
     if exc.errno == errno.EIO:
         return "the disk reports errors; look at dmesg, then run: jilog verify"
     return "run: jilog verify"
@@ -248,7 +248,7 @@ class RealDisk:
     @contextlib.contextmanager
     def lock(self, path: Path, *, shared: bool = False) -> Iterator[None]:
         with _explained("open lock", path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            descriptor = _open_lock(path)
         try:
             _wait_for_lock(descriptor, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
@@ -276,6 +276,16 @@ class RealDisk:
             temporary.unlink(missing_ok=True)
             raise
         return temporary
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock file. One that lies on a read-only file system can still be locked, for those who read."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _wait_for_lock(descriptor: int, path: Path, mode: int) -> None:

@@ -28,6 +28,7 @@ class Cause(Enum):
     DISK_FULL = "disk_full"
     READ_ONLY = "read_only"
     DISK_ERROR = "disk_error"
+    NO_FILE_DESCRIPTORS = "no_file_descriptors"
     PEER_DISK_FULL = "peer_disk_full"
     PEER_READ_ONLY = "peer_read_only"
     PEER_PAUSED = "peer_paused"
@@ -68,6 +69,7 @@ _BY_PEERS_WORDS = (
 )
 """What a peer says of itself reaches us as text; these are the operating system's words and our own."""
 
+_NO_FILE_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _OFF = (TimeoutError, socket.herror)
 _OFF_NUMBERS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENETDOWN)
 
@@ -95,6 +97,8 @@ def _storage_cause(error: StorageError) -> Cause:
     number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT):
         return Cause.DISK_FULL
+    if number in _NO_FILE_DESCRIPTORS:
+        return Cause.NO_FILE_DESCRIPTORS
     return Cause.READ_ONLY if number == errno.EROFS else Cause.DISK_ERROR
 
 
@@ -117,6 +121,8 @@ def _by_origin(error: JilogError, origin: BaseException) -> Cause | None:
         return Cause.CONNECTION_REFUSED
     if isinstance(origin, socket.gaierror):
         return Cause.NAME_UNKNOWN
+    if isinstance(origin, OSError) and origin.errno in _NO_FILE_DESCRIPTORS:
+        return Cause.NO_FILE_DESCRIPTORS
     if isinstance(origin, _OFF) or (isinstance(origin, OSError) and origin.errno in _OFF_NUMBERS):
         return Cause.PEER_OFF
     return None

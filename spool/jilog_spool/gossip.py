@@ -12,9 +12,15 @@ from jilog_spool.replica import Replica
 class Gossip:
     """Times are seconds of the session's clock. ``chance`` gives numbers from 0 to 1."""
 
-    def __init__(self, replicas: Mapping[str, Replica], chance: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        replicas: Mapping[str, Replica],
+        chance: Callable[[], float],
+        every_seconds: float = limits.GOSSIP_SECONDS,
+    ) -> None:
         self._replicas = replicas
         self._chance = chance
+        self._every_seconds = every_seconds
         self._due_at = 0.0
         self._waits_since = 0.0
         self._told = b""
@@ -29,7 +35,7 @@ class Gossip:
     def plan(self, now: float) -> None:
         """Set the moment of the next comparison."""
         spread = limits.GOSSIP_JITTER * (2 * self._chance() - 1)
-        self._due_at = now + limits.GOSSIP_SECONDS * (1 + spread)
+        self._due_at = now + self._every_seconds * (1 + spread)
 
     def hurry(self, at: float) -> None:
         """Compare no later than ``at``."""

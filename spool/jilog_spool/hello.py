@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from jilog_ledger.frontier import Frontier
 from jilog_spool import compression, wire
 from jilog_spool.errors import VersionMismatch
+from jilog_spool.limits import GOSSIP_SECONDS, SILENCE_SECONDS_MAX
 
 LIVE_CAPABILITY = "live"
 
@@ -20,7 +21,8 @@ class SessionOptions:
     ``live`` asks to stay open after the exchange, ``forecast`` to find out what would move and move
     nothing. ``chance`` gives numbers from 0 to 1, for the moment of the next comparison. ``version`` is the
     newest spoken. ``clock`` gives Unix seconds, which the two sides tell each other; ``full`` says why no
-    segments are taken now, None when they are.
+    segments are taken now, None when they are. A warm session compares roots after ``gossip_seconds`` and
+    gives up a peer that leaves it waiting for ``answer_seconds``.
     """
 
     zstd: bool = True
@@ -30,6 +32,8 @@ class SessionOptions:
     version: int = wire.VERSION
     clock: Callable[[], int] | None = None
     full: Callable[[], str | None] = lambda: None
+    gossip_seconds: float = GOSSIP_SECONDS
+    answer_seconds: float = SILENCE_SECONDS_MAX
 
 
 @dataclass(frozen=True, slots=True)

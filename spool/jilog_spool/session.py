@@ -101,7 +101,7 @@ class Session:
         self._pushes = Pushes(self._replicas, self._view, self._out)
         self._comparison: Comparison | None = None
         self._live = False
-        self._gossip = Gossip(self._replicas, self.options.chance)
+        self._gossip = Gossip(self._replicas, self.options.chance, self.options.gossip_seconds)
         self._now = self._heard_at = self._spoke_at = 0.0
         self._ticking = False
         self._spoke_last = False
@@ -208,7 +208,7 @@ class Session:
         """Let time pass; ``now_seconds`` is any monotonic clock, and the first tick only starts it.
 
         Raises:
-            ConnectionLost: the peer has been silent for SILENCE_SECONDS_MAX although it had to say something.
+            ConnectionLost: the peer has been silent for too long although it had to say something.
         """
         self._now = now_seconds
         if not self._ticking:
@@ -370,13 +370,12 @@ class Session:
         return self._out.idle and self._in.idle and self._forks.settled
 
     def _check_silence(self) -> None:
-        silent = self._now - self._heard_at
+        silent, longest = self._now - self._heard_at, limits.SILENCE_SECONDS_MAX
         if self.state is State.LIVE:
             silent = self._gossip.silence(self._now, self._heard_at, waiting=not self._quiet)
-        if silent > limits.SILENCE_SECONDS_MAX:
-            raise ConnectionLost(
-                f"peer{self._named()} has been silent for {limits.SILENCE_SECONDS_MAX:.0f} seconds"
-            )
+            longest = self.options.answer_seconds
+        if silent > longest:
+            raise ConnectionLost(f"peer{self._named()} has been silent for {longest:.0f} seconds")
 
     def _on_data(self, message: wire.Data) -> None:
         self._in.on_data(message)

@@ -363,3 +363,22 @@ def test_full_disk_takes_what_fits_and_then_refuses() -> None:
         disk.append(ROOT / "a", 0, b"abcd")
 
     assert disk.read(ROOT / "a") == b"ab"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system read-only")
+def test_lock_on_a_read_only_file_system_can_still_be_held(tmp_path: Path) -> None:
+    disk, lock = RealDisk(), tmp_path / "lock"
+    with disk.lock(lock):
+        pass
+    mounted = (["mount", "--bind", tmp_path, tmp_path], ["mount", "-o", "remount,bind,ro", tmp_path])
+    try:
+        for command in mounted:
+            subprocess.run(command, check=True, capture_output=True)
+
+        with disk.lock(lock), pytest.raises(StorageError, match="Read-only file system") as caught:
+            disk.create(tmp_path / "a", b"")
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=False, capture_output=True)
+
+    assert caught.value.hint is not None
+    assert "findmnt" in caught.value.hint

@@ -277,6 +277,21 @@ def test_peer_that_does_not_answer_a_push_is_given_up() -> None:
         mine.tick(limits.SILENCE_SECONDS_MAX + 2)
 
 
+def test_peer_that_leaves_a_comparison_unanswered_is_given_up_after_the_time_that_was_set() -> None:
+    mine, theirs = memory_replica("a"), memory_replica("b")
+    options = {"live": True, "chance": lambda: 0.5, "gossip_seconds": 3.0, "answer_seconds": 10.0}
+    asking = session(mine, **options)
+    pipe = Pipe(asking, session(theirs, live=True))
+    asking.tick(0.0)
+    while pipe.step():
+        pass
+    asking.tick(3.5)
+
+    asking.tick(13.0)
+    with pytest.raises(ConnectionLost, match="silent for 10 seconds"):
+        asking.tick(14.0)
+
+
 def test_silence_is_no_fault_while_nothing_is_due() -> None:
     fleet = LiveFleet([memory_replica("a"), memory_replica("b")])
     link = fleet.connect(0, 1)

@@ -55,8 +55,9 @@ LOG_BYTES_MAX = 4 * MIB
 REVIEW_SECONDS_MAX = 3 * 3600
 """A nightly review that takes longer hangs; it is stopped, and told."""
 
-SYNC_BACKOFF_SECONDS_MAX = 900
-"""A peer that is away is asked at least so often, whatever ``sync_every`` says below it."""
+SYNC_RETRY_SECONDS = 2.0
+"""The first wait after a failure. Each further one doubles it, up to ``sync_every``: a peer that was away for
+a week is level within two intervals of its return, and a call that nobody takes costs next to nothing."""
 
 SLICE_SECONDS = 15.0
 """Scrub, disk, schedule and the table of peers are looked at so often; an idle agent should cost nothing."""
@@ -76,7 +77,7 @@ SCRUB_REST_SECONDS = 24 * 3600
 COUNT_SECONDS = 30.0
 """How often the counters of a session that stays open are taken over into the metrics."""
 
-DISCOVERY_RETRY_SECONDS = 60.0
+DISCOVERY_RETRY_SECONDS = 15.0
 """After the local network could not be listened on, as while there is none."""
 
 DIRECTORY_SKIPS_MAX = 9

@@ -20,7 +20,7 @@ from jilog_agent.pauses import held
 from jilog_agent.replication import chosen_peers, peer_table, rate_of, replicas_of, with_granted_zones
 from jilog_agent.sightings import Announced, located
 from jilog_agent.syncing import session_options, ssh_settings
-from jilog_ledger.errors import InputError, JilogError
+from jilog_ledger.errors import InputError, JilogError, StorageError
 from jilog_ledger.event import JsonValue
 from jilog_spool.claims import Claims
 from jilog_spool.peers import Peer
@@ -122,6 +122,10 @@ class Replicator:
             table = peer_table(workspace.config, workspace.home, workspace.disk)
             peers = chosen_peers((), table, workspace.config.spool.ssh_hosts)
             return {peer.name: peer for peer in with_granted_zones(workspace.config, peers)}
+        except StorageError as error:
+            # A read that fails now, as without a file descriptor, takes no peer away.
+            self._log.warning("peers not read", reason=error.message, hint=error.hint)
+            return {name: followed.peer for name, followed in self._followed.items()}
         except JilogError as error:
             # No peers yet, or a table that cannot be read: the host works on alone, and says so once.
             if error.message != self._complained:
@@ -177,7 +181,11 @@ class Replicator:
             replicas,
             source=self._zones.source,
             claims=self.claims,
-            options=session_options(live=True, full=self._zones.gate.full),
+            options=session_options(
+                live=True,
+                full=self._zones.gate.full,
+                every_seconds=float(self._zones.workspace.config.agent.sync_seconds),
+            ),
         )
         followed.session, followed.counted = session, Counted()
 

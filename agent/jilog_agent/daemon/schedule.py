@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from jilog_agent.daemon.limits import SYNC_BACKOFF_SECONDS_MAX
+from jilog_agent.daemon.limits import SYNC_RETRY_SECONDS
 
 JITTER = 0.2
 """Share of an interval that chance adds or takes, so that a fleet does not speak in step."""
@@ -17,11 +17,12 @@ READ_ONLY_LEAVES_AT = 1.25
 def sync_delay(interval_seconds: float, failures: int, chance: float) -> float:
     """Give the seconds until the next sync with a peer that has failed ``failures`` times in a row.
 
-    ``chance`` is uniform in 0 to 1. Each failure doubles the wait, up to SYNC_BACKOFF_SECONDS_MAX, and never
-    beyond what was configured when that is longer.
+    ``chance`` is uniform in 0 to 1. A failed sync is tried again after SYNC_RETRY_SECONDS, and each further
+    failure doubles that, but never beyond the interval.
     """
-    longest = max(interval_seconds, SYNC_BACKOFF_SECONDS_MAX)
-    base = min(longest, interval_seconds * 2.0 ** min(failures, 20))
+    base = interval_seconds
+    if failures:
+        base = min(base, SYNC_RETRY_SECONDS * 2.0 ** min(failures - 1, 20))
     return base * (1 - JITTER + 2 * JITTER * chance)
 
 

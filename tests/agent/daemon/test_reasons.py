@@ -141,6 +141,8 @@ def raised(error: JilogError, origin: BaseException | None = None) -> JilogError
         (raised(StorageError("x"), OSError(errno.ENOSPC, "x")), Cause.DISK_FULL),
         (raised(StorageError("x"), OSError(errno.EROFS, "x")), Cause.READ_ONLY),
         (raised(StorageError("x"), OSError(errno.EIO, "x")), Cause.DISK_ERROR),
+        (raised(StorageError("x"), OSError(errno.EMFILE, "x")), Cause.NO_FILE_DESCRIPTORS),
+        (raised(PeerError("x"), OSError(errno.ENFILE, "x")), Cause.NO_FILE_DESCRIPTORS),
         (PeerError("peer b stopped: cannot append to f: No space left on device"), Cause.PEER_DISK_FULL),
         (PeerError("peer b stopped: cannot append to f: Read-only file system"), Cause.PEER_READ_ONLY),
         (PeerError("peer b has no such command: jilog (exit status 127)"), Cause.COMMAND_MISSING),
