@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # pytest workers; the suite is written for two cores.
 WORKERS ?= 2
 PYTEST_ARGS ?=
-BASE_IMAGE ?= debian:bookworm-slim
+BASE_IMAGE ?=
+JILOG_IMAGE ?= jilog:local
 
 # Some machines forbid bytecode files; then every command of a test would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format docs bench golden image clean
+.PHONY: help demo test check format docs bench golden image demo-fleet clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,8 +59,11 @@ docs: $(VENV)/.dev ## write the documents that are made from the program
 bench: $(VENV)/.dev ## benchmarks: ratios to a reference in the same run
 	$(BIN)/python -m benchmarks
 
-image: $(VENV)/.dev ## the container image jilog:local; BASE_IMAGE names another base
-	PYTHON=$(BIN)/python deploy/image/build-image.sh --base $(BASE_IMAGE) jilog:local
+image: $(VENV)/.made ## the container image jilog:local; BASE_IMAGE names another base
+	PYTHON=$(BIN)/python deploy/image/build-image.sh $(addprefix --base ,$(BASE_IMAGE)) $(JILOG_IMAGE)
+
+demo-fleet: image ## three containers: discovery, a partition, the nightly review (deploy/compose.yaml)
+	JILOG_IMAGE=$(JILOG_IMAGE) $(BIN)/python deploy/demo_fleet.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -3,11 +3,12 @@
 #
 #   deploy/image/build-image.sh [--base IMAGE] [--packages "a b c"] TAG
 #
-# --base replaces debian:bookworm-slim (see make-base-image.sh), --packages what the image has beside jilog.
+# --base replaces debian:bookworm-slim, --packages what the image has beside jilog. Without --base, and where no
+# registry is reached, a base is made of this machine's own packages (make-base-image.sh).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-base=debian:bookworm-slim
+base=
 arguments=()
 tag=
 while [ $# -gt 0 ]; do
@@ -20,9 +21,14 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$tag" ] || { echo "build-image: error: no tag given" >&2; exit 2; }
 
-if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull --quiet "$base" >&2; then
+have() { docker image inspect "$1" >/dev/null 2>&1 || docker pull --quiet "$1" >/dev/null 2>&1; }
+
+if [ -z "$base" ]; then
+  base=debian:bookworm-slim
+  have "$base" || base=$("$here/make-base-image.sh" --packages "python3 python3-venv ca-certificates git" jilog-base:local)
+elif ! have "$base"; then
   echo "build-image: error: there is no image $base, and it cannot be pulled" >&2
-  echo "build-image: hint: deploy/image/make-base-image.sh jilog-base:local, and then --base jilog-base:local" >&2
+  echo "build-image: hint: leave --base away to have one made, or see deploy/image/make-base-image.sh" >&2
   exit 3
 fi
 

@@ -27,7 +27,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 OWNER_LABEL = "jilog.tests.owner"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 """For a condition that a busy machine may delay; nothing is asserted about how long it took."""
 
 COMMAND_SECONDS = 120
@@ -157,6 +157,21 @@ class Container(DockerContainer):
         """Let them run on."""
         self.get_wrapped_container().unpause()
 
+    def unplug(self) -> None:
+        """Take the host off its network: the interface goes away."""
+        assert self._network is not None
+        self._network._unwrap_network.disconnect(self.get_wrapped_container())
+
+    def plug_in(self) -> None:
+        """Put it back, where it was; the interface has another name then."""
+        assert self._network is not None
+        self._network._unwrap_network.connect(self.get_wrapped_container(), ipv4_address=None)
+
+    @property
+    def interface(self) -> str:
+        """The name that the host has for its interface."""
+        return self.sh("ip -o -4 route show default | awk '{ print $5 }'").strip()
+
     def in_network(self, *command: str) -> None:
         """Run one of this machine's network tools on the host's own network."""
         arguments = ["nsenter", "-t", str(self.pid), "-n", *command] if may_enter() else []
@@ -176,7 +191,9 @@ class Container(DockerContainer):
         identity = ["setpriv", f"--reuid={user.uid}", f"--regid={user.uid}", "--clear-groups"]
         return [
             *("nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "--"),
-            *("env", "-i", f"--chdir={user.home}", *pairs, *(identity if user.uid else [])),
+            *("env", f"--chdir={user.home}", f"PATH={PATH}", *(identity if user.uid else [])),
+            # What is preloaded is the user's business, not root's.
+            *("env", "-i", *pairs),
         ]
 
 
