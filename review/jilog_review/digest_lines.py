@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from jilog_review.detector import Kind
@@ -9,6 +10,7 @@ from jilog_review.personas import shown_name
 from jilog_review.signal import Signal
 
 ERROR_CHARS_MAX = 500
+_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _TRUNCATED = " … [truncated]"
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -33,12 +35,20 @@ def section(title: str, empty: str, lines: Sequence[str]) -> str:
 
 def coded(text: str) -> str:
     """Put a name between backticks, on one line whatever it holds."""
-    return f"`{shown_name(text, None)}`"
+    return f"`{visible(shown_name(text, None))}`"
+
+
+def visible(text: str) -> str:
+    """Replace what a reader cannot see: control characters but for blanks, and marks of direction.
+
+    A mark of direction can make a line read as another one, in a terminal as in a browser.
+    """
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_line(text: str, chars_max: int = ERROR_CHARS_MAX) -> str:
     """Bring a text onto one line, so that no text of a tool can look like a line of the digest."""
-    text = " ".join(text.split())
+    text = visible(" ".join(text.split()))
     return text[:chars_max] + _TRUNCATED if len(text) > chars_max else text
 
 
@@ -76,12 +86,12 @@ def full_line(signal: Signal) -> str:
     label = coded(signal.label or signal.rule)
     match signal.kind:
         case Kind.CORRECTION:
-            return f"{start} — {quoted(signal.excerpt)}"
+            return f"{start} — {quoted(visible(signal.excerpt))}"
         case Kind.ERROR:
             tool = coded(signal.tool or "unknown")
             return f"{start} / {tool}: {failure_text(signal, plain=False)}{_more_of(signal)}"
         case Kind.WORKAROUND | Kind.DEFERRAL:
-            return f"{start} pattern={label}: {quoted(signal.excerpt)}"
+            return f"{start} pattern={label}: {quoted(visible(signal.excerpt))}"
         case Kind.PATTERN:
             return f"{start} kind={label}: {one_line(signal.excerpt)}"
 

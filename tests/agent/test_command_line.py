@@ -306,6 +306,7 @@ def test_ctrl_c_exits_130_with_one_line(host: Host) -> None:
 
 def test_control_characters_from_the_ledger_do_not_reach_the_terminal() -> None:
     assert plain("a\x1b[31mb\nc\x9b") == "a\\x1b[31mb\\x0ac\\x9b"
+    assert plain("a\u202eb\u2066c") == "a\\u202eb\\u2066c"
 
 
 def test_columns_shrink_until_the_line_fits() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jilog_review.aggregate import Alert, Report, Summary, window_of
 from jilog_review.detector import Kind, Tier
 from jilog_review.digest import digest_name, render_digest
-from jilog_review.digest_lines import quoted
+from jilog_review.digest_lines import full_line, quoted
 from jilog_review.runs import Run
 from jilog_review.signal import Signal
 from jilog_review.transcript import Coverage
@@ -144,3 +144,14 @@ def test_window_is_of_whole_days_that_end_with_the_date(seconds: int, first: str
 
 def test_name_of_the_file_carries_the_date() -> None:
     assert digest_name(DAY) == "learning-digest-2026-05-09.md"
+
+
+HIDDEN = "wrong \u202eelif\u202c \u2066file\x07 \x9bhere"
+
+
+@pytest.mark.parametrize("kind", [Kind.CORRECTION, Kind.ERROR, Kind.WORKAROUND, Kind.DEFERRAL, Kind.PATTERN])
+def test_marks_that_make_a_line_read_as_another_one_are_shown(kind: Kind) -> None:
+    line = full_line(signal(kind, HIDDEN, label=HIDDEN, tool=HIDDEN, later_command=HIDDEN))
+
+    assert not set(line) & set("\u202e\u202c\u2066\x9b\x07")
+    assert "�" in line

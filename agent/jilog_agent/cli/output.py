@@ -14,7 +14,7 @@ from jilog_ledger.event import JsonValue
 SCHEMA_VERSION = 1
 """The version of every ``--json`` shape (docs/cli-json.md); it grows when a key changes its meaning."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def print_json(fields: Mapping[str, JsonValue]) -> None:
@@ -36,9 +36,15 @@ def print_line(text: str = "") -> None:
 def plain(text: str) -> str:
     """Make text from the ledger safe for a terminal: control characters become visible escapes.
 
-    Events come from other hosts too; an escape sequence in a summary must not reach the terminal.
+    Events come from other hosts too; an escape sequence in a summary must not reach the terminal, nor a mark
+    of direction that makes a line read as another one.
     """
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
