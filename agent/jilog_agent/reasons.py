@@ -24,6 +24,7 @@ class Reason(Enum):
 
     IN_SYNC = "in_sync"
     BEHIND = "behind"
+    INCOMING = "incoming"
     NEVER_SYNCED = "never_synced"
     PAUSED = "paused"
     QUIET_HOURS = "quiet_hours"
@@ -64,6 +65,7 @@ class Reason(Enum):
 _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.IN_SYNC: ("both hosts hold the same", ""),
     Reason.BEHIND: ("this host has more; it goes out with the next sync", "jilog spool sync {peer}"),
+    Reason.INCOMING: ("the peer has more; it comes with the next sync", "jilog spool sync {peer}"),
     Reason.NEVER_SYNCED: ("never synced", "jilog spool sync {peer}"),
     Reason.PAUSED: ("replication is paused", "jilog spool resume {peer}"),
     Reason.QUIET_HOURS: ("quiet hours; it goes on by itself", "jilog spool sync {peer}"),
@@ -135,12 +137,14 @@ class Held:
 class WriterFacts:
     """One writer's stream on this host.
 
-    ``missing``: segments are known to exist and not held; ``quarantined``: such that were found damaged.
+    ``sequence`` is the last one before the first gap. ``missing``: segments are known to exist and not held;
+    ``quarantined``: such that were found damaged.
     """
 
     writer: Writer
     held: Held
     last_time_ns: int = 0
+    sequence: int = 0
     missing: bool = False
     quarantined: bool = False
 
@@ -168,7 +172,8 @@ class Resting:
 class PeerFacts:
     """One peer, as far as this host knows.
 
-    ``level`` is what both held when they were last level, at ``level_at_ns`` (0: never). ``cause`` and
+    ``level`` is what both held when they were last level, at ``level_at_ns`` (0: never). ``peer_has`` are the
+    last sequences of writers of which it had more than this host when it told. ``cause`` and
     ``detail`` tell why the last session failed; None when it did not. ``missing_bytes`` were offered and have
     not arrived.
     """
@@ -185,6 +190,7 @@ class PeerFacts:
     level: Mapping[tuple[str, Writer], Held] = field(default_factory=dict)
     zones_not_shared: frozenset[str] = frozenset()
     clock_ahead_seconds: int | None = None
+    peer_has: Mapping[tuple[str, Writer], int] = field(default_factory=dict)
     troubles: tuple[Trouble, ...] = ()
     missing_bytes: int = 0
 
@@ -208,7 +214,8 @@ class Verdict:
     """Why one peer stands as it does with one writer of one zone; without a writer, with all of them.
 
     ``lag_events`` and ``lag_bytes`` are what this host has and the peer, as far as is known, has not;
-    ``lag_seconds`` is how long ago both were level. None stands for not known.
+    ``lag_seconds`` is how long ago both were level. ``incoming_events`` are what the peer had, when it told
+    last, and this host has not. None stands for not known.
     """
 
     peer: str
@@ -220,6 +227,7 @@ class Verdict:
     lag_events: int | None = None
     lag_bytes: int | None = None
     lag_seconds: int | None = None
+    incoming_events: int | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Give the documented JSON."""
@@ -233,6 +241,7 @@ class Verdict:
             "lag_events": self.lag_events,
             "lag_bytes": self.lag_bytes,
             "lag_seconds": self.lag_seconds,
+            "incoming_events": self.incoming_events,
         }
 
 
@@ -248,17 +257,20 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
     return max(verdicts, key=lambda item: (_SEVERITY[item.reason], item.lag_events or 0))
 
 
-_SEVERITY = dict.fromkeys(Reason, 2) | {Reason.BEHIND: 1, Reason.IN_SYNC: 0}
+_SEVERITY = dict.fromkeys(Reason, 2) | {Reason.BEHIND: 1, Reason.INCOMING: 1, Reason.IN_SYNC: 0}
 
 
 def _judge_zone(peer: PeerFacts, host: HostFacts, zone: str, now_ns: int) -> Iterator[Verdict]:
-    writers = host.zones.get(zone, ())
+    writers = [*host.zones.get(zone, ())]
+    known = {facts.writer for facts in writers}
+    strangers = sorted(writer for name, writer in peer.peer_has if name == zone and writer not in known)
+    writers += [WriterFacts(writer, Held(0, 0)) for writer in strangers]
     whole = _whole_zone(peer, host, zone)
     if whole is not None and not writers:
         yield _verdict(peer, host, zone, None, why=whole)
     for facts in writers:
         why = whole or _writer_reason(peer, host, zone, facts)
-        if why[0] in (Reason.IN_SYNC, Reason.BEHIND):
+        if why[0] in (Reason.IN_SYNC, Reason.BEHIND, Reason.INCOMING):
             why = _clock_reason(peer, facts, now_ns) or why
         yield _with_lag(_verdict(peer, host, zone, facts.writer, why=why), peer, facts, now_ns)
 
@@ -287,7 +299,14 @@ def _writer_reason(peer: PeerFacts, host: HostFacts, zone: str, facts: WriterFac
     level = facts.held == peer.level.get((zone, facts.writer))
     if facts.missing:
         return _missing_reason(host, zone, facts, level=level), ""
+    if _incoming(peer, zone, facts):
+        return Reason.INCOMING, ""
     return (Reason.IN_SYNC if peer.connected or level else Reason.BEHIND), ""
+
+
+def _incoming(peer: PeerFacts, zone: str, facts: WriterFacts) -> int:
+    """Count the events that the peer had when it told last, and this host has not."""
+    return max(0, peer.peer_has.get((zone, facts.writer), 0) - facts.sequence)
 
 
 def _missing_reason(host: HostFacts, zone: str, facts: WriterFacts, *, level: bool) -> Reason:
@@ -324,6 +343,8 @@ def _verdict(
 
 
 def _with_lag(verdict: Verdict, peer: PeerFacts, facts: WriterFacts, now_ns: int) -> Verdict:
+    if peer.synced:
+        verdict = replace(verdict, incoming_events=_incoming(peer, verdict.zone, facts))
     if peer.connected and verdict.reason is Reason.IN_SYNC:
         return replace(verdict, lag_events=0, lag_bytes=0, lag_seconds=0)
     seconds = (now_ns - peer.level_at_ns) // SECOND_NS if peer.level_at_ns else None

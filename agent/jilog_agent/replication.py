@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,8 @@ HeldByZone = Mapping[str, Mapping[str, HeldRecord]]
 class SyncRecord(msgspec.Struct, frozen=True):
     """The last sync with one peer, for ``jilog spool status``.
 
-    ``level`` is what this host held when both were last level, at ``level_at``.
+    ``level`` is what this host held when both were last level, at ``level_at``; ``peer_has`` the last
+    sequence of each writer of which the peer had more when both compared last.
     """
 
     at: str
@@ -155,6 +157,7 @@ class SyncRecord(msgspec.Struct, frozen=True):
     level_at: str | None = None
     level: dict[str, dict[str, HeldRecord]] = {}
     clock_ahead_seconds: int | None = None
+    peer_has: dict[str, dict[str, int]] = {}
 
 
 class SyncHistory:
@@ -182,6 +185,9 @@ class SyncHistory:
         self._disk.make_directory(self._path.parent)
         self._disk.replace(self._path, msgspec.json.encode(records))
 
+
+WRITERS_KEPT_MAX = 1000
+"""Writers of which a peer had more that are remembered one by one."""
 
 TROUBLES_KEPT_MAX = 100
 """Forks and refusals of one sync that are remembered one by one."""
@@ -225,7 +231,16 @@ def sync_record(
         level_at=format_time(now_ns) if level else before.level_at if before else None,
         level=level or (before.level if before else {}),
         clock_ahead_seconds=report.clock_ahead_seconds,
+        peer_has=_peer_has(report) or (before.peer_has if before and result.error else {}),
     )
+
+
+def _peer_has(report: SessionReport) -> dict[str, dict[str, int]]:
+    """Give, by zone and writer, the last sequence at the peer of what it had more than this host."""
+    found: dict[str, dict[str, int]] = {}
+    for (zone, writer), sequence in itertools.islice(report.peer_sequences.items(), WRITERS_KEPT_MAX):
+        found.setdefault(zone, {})[f"{writer.source}/{writer.epoch}"] = sequence
+    return found
 
 
 def _troubles(report: SessionReport) -> list[TroubleRecord]:

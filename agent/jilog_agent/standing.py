@@ -117,6 +117,7 @@ def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:
                 writer,
                 Held(sum(info.events for info in segments), sum(info.length for info in segments)),
                 max((info.last_time_ns for info in segments), default=0),
+                sequence=entry.sequence if entry else 0,
                 missing=bool(damaged) or entry is None or bool(entry.above),
                 quarantined=bool(damaged),
             )
@@ -158,6 +159,11 @@ def peer_facts(
         ),
         missing_bytes=record.missing_bytes,
         clock_ahead_seconds=record.clock_ahead_seconds,
+        peer_has={
+            (zone, _writer(name)): sequence
+            for zone, writers in record.peer_has.items()
+            for name, sequence in writers.items()
+        },
         resting=resting,
     )
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 OnPump = Callable[[Session, "Pump"], None]
 """Told of each session that begins, with the pump that carries it; from the event loop's thread."""
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 2.0
 DEFERRED_TICK_SECONDS = 0.05
 """While a session waits for another one of this host, it looks that often whether its turn has come."""
 

@@ -68,8 +68,9 @@ class SessionReport:
     ``bytes_expected`` is what the peer has offered and we have asked for so far, for a progress bar against
     ``bytes_received``. ``wire_bytes_*`` count everything inside the transport. ``round_trips`` counts how
     often we said something and then heard from the peer. ``clock_ahead_seconds`` is how far the peer's clock
-    is ahead of ours, None when it has not told. ``rounds`` counts comparisons of frontiers, and
-    ``forecast_*`` say what a session that only asked would have moved.
+    is ahead of ours, None when it has not told. ``peer_sequences`` are the last sequences that the peer has
+    of writers of which this host had less when frontiers were compared last. ``rounds`` counts comparisons of
+    frontiers, and ``forecast_*`` say what a session that only asked would have moved.
     """
 
     peer: str = ""
@@ -84,6 +85,7 @@ class SessionReport:
     duplicates: int = 0
     forks: list[ForkFound] = field(default_factory=list)
     clock_ahead_seconds: int | None = None
+    peer_sequences: dict[tuple[str, Writer], int] = field(default_factory=dict)
     forecast_in: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
     forecast_out: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
     rounds: int = 0

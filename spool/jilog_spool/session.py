@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from jilog_ledger.errors import InputError, JilogError, PeerError
+from jilog_ledger.frontier import FrontierEntry
 from jilog_ledger.identifiers import Writer
 from jilog_spool import limits, wire
 from jilog_spool.claims import Claims
@@ -347,10 +348,18 @@ class Session:
     def _take_results(self, comparison: Comparison) -> None:
         for zone, theirs in comparison.results.items():
             self._view.learn(zone, theirs)
+            self._note_lag(zone, theirs)
             self._out.add_plans(zone, plan_offers(self._frontiers[zone], theirs))
         comparison.results.clear()
         if comparison.done:
             self._out.close_plans()
+
+    def _note_lag(self, zone: str, theirs: Iterable[FrontierEntry]) -> None:
+        """Note of which writers the peer has more: the lag as the receiver of it measures it."""
+        for entry in theirs:
+            mine = self._frontiers[zone].entry(entry.writer)
+            if entry.sequence > (mine.sequence if mine else 0):
+                self.report.peer_sequences[zone, entry.writer] = entry.sequence
 
     def _on_roots(self, message: wire.Roots) -> None:
         owed, differ = self._gossip.heard(message.digest)

@@ -181,7 +181,7 @@ def test_moment_of_the_comparison_is_left_to_chance() -> None:
             fleet.settle()
         moments.append(fleet.now)
 
-    assert moments == [40.0, 60.0]
+    assert moments == [44.0, 66.0]
 
 
 def test_append_that_nobody_was_told_of_is_found_by_comparing_roots(make: Make) -> None:

@@ -26,6 +26,7 @@ def test_a_host_without_room_takes_nothing_says_why_and_gives_its_own(version: i
     assert [(item.by_peer, item.reason) for item in giving.refused] == [(True, REASON)]
     assert [(item.by_peer, item.reason) for item in taking.refused] == [(False, REASON)]
     assert not giving.clean
+    assert taking.peer_sequences == {("main", rich.own_writer): 3}
     sync(rich, poor)
     assert root_of(rich) == root_of(poor)
 

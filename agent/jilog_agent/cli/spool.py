@@ -105,7 +105,7 @@ def _peer_document(
     last_sync = msgspec.to_builtins(record) if record else None
     if last_sync is not None:
         # How far the peer was is told by the lags.
-        del last_sync["level"]
+        del last_sync["level"], last_sync["peer_has"]
     return {
         "peer": name,
         "address": peer.address if peer else name,
@@ -135,11 +135,13 @@ def _print_verdicts(history: Mapping[str, SyncRecord], verdicts: Mapping[str, Se
 
 
 def _lag_text(verdict: Verdict) -> str:
+    coming = f"{verdict.incoming_events} events to come" if verdict.incoming_events else ""
     if verdict.lag_events is None:
-        return "unknown"
+        return coming or "unknown"
     if not verdict.lag_events:
-        return "none"
-    return f"{verdict.lag_events} events, {format_bytes(verdict.lag_bytes or 0)}, {verdict.lag_seconds} s"
+        return coming or "none"
+    going = f"{verdict.lag_events} events, {format_bytes(verdict.lag_bytes or 0)}, {verdict.lag_seconds} s"
+    return f"{going}; {coming}" if coming else going
 
 
 @click.command(

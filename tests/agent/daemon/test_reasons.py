@@ -35,7 +35,7 @@ from support.jilog_cli import Host
 
 NOW = 1_800_000_000 * SECOND_NS
 ALPHA = Writer("alpha", "00000000000000aa")
-STREAM = WriterFacts(ALPHA, Held(10, 1000), NOW - SECOND_NS)
+STREAM = WriterFacts(ALPHA, Held(10, 1000), NOW - SECOND_NS, sequence=10)
 HOST = HostFacts("/home/me/.jilog", {"main": [STREAM]})
 LEVEL = {("main", ALPHA): Held(10, 1000)}
 PEER = PeerFacts(
@@ -51,6 +51,7 @@ CASES: list[tuple[Reason, PeerFacts, HostFacts]] = [
     (Reason.IN_SYNC, PEER, HOST),
     (Reason.IN_SYNC, replace(PEER, connected=True, level={}), HOST),
     (Reason.BEHIND, replace(PEER, level={("main", ALPHA): Held(7, 700)}), HOST),
+    (Reason.INCOMING, replace(PEER, peer_has={("main", ALPHA): 11}), HOST),
     (Reason.NEVER_SYNCED, PeerFacts("beta", "b", ("main",)), HOST),
     (Reason.PAUSED, replace(PEER, resting=Resting(Reason.PAUSED, "for now", "resume")), HOST),
     (Reason.QUIET_HOURS, replace(PEER, resting=Resting(Reason.QUIET_HOURS, "till 7", "sync")), HOST),
@@ -99,6 +100,16 @@ def test_lags_count_what_the_peer_lacks_since_both_were_level() -> None:
     (verdict,) = judge(peer, HOST, NOW)
 
     assert (verdict.lag_events, verdict.lag_bytes, verdict.lag_seconds) == (3, 300, 60)
+
+
+def test_what_is_to_come_is_measured_by_the_receiver_and_ends_when_it_has_come() -> None:
+    stranger = Writer("gamma", ALPHA.epoch)
+    peer = replace(PEER, peer_has={("main", ALPHA): 10, ("main", stranger): 4})
+
+    here, unheard = judge(peer, HOST, NOW)
+
+    assert (here.reason, here.incoming_events) == (Reason.IN_SYNC, 0)
+    assert (unheard.writer, unheard.reason, unheard.incoming_events) == (stranger, Reason.INCOMING, 4)
 
 
 def test_lags_are_not_known_before_the_first_sync_and_none_while_connected() -> None:
