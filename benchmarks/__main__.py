@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import append, catch_up, detectors, hooks, idle, rebuild, replication, scan, sync
+from benchmarks import append, catch_up, detectors, hooks, idle, rebuild, replication, scan, sync, turns
 
 SUITES = {
     "append": append.run,
@@ -16,6 +16,7 @@ SUITES = {
     "replication": replication.run,
     "scan": scan.run,
     "sync": sync.run,
+    "turns": turns.run,
 }
 
 

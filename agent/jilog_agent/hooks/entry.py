@@ -56,6 +56,8 @@ class Call:
                 self.agent = word
             elif word in EVENTS:
                 self.event = word
+        seconds = _setting("TIMEOUT")
+        self.seconds = int(seconds) if seconds.isdigit() and int(seconds) > 0 else limits.DEADLINE_SECONDS
         self.home = os.path.expanduser(self.home or os.environ.get("JILOG_HOME") or "~/.jilog")
 
     def params(self, given: dict[str, object]) -> dict[str, object]:
@@ -71,6 +73,7 @@ class Call:
             "topic": _setting("TOPIC"),
             "tags": [word for part in _setting("TAGS").split(",") if (word := part.strip())],
             "dry_run": self.dry_run,
+            "vcs_seconds": self.seconds * limits.VCS_SHARE,
         }
         for name, key in (("LIMIT", "limit"), ("BUDGET", "budget_tokens")):
             text = _setting(name)
@@ -92,7 +95,7 @@ def run(arguments: list[str]) -> int:
     """Serve one call of a hook; always 0."""
     call = Call(arguments)
     before = signal.signal(signal.SIGALRM, _late)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, limits.DEADLINE_SECONDS)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, call.seconds)
     try:
         _serve(call)
     except BaseException as error:
@@ -108,7 +111,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _late(_number: int, _frame: object) -> None:
-    raise Late(f"not done within {limits.DEADLINE_SECONDS} seconds")
+    raise Late("not done in time")
 
 
 def _serve(call: Call) -> None:
@@ -120,7 +123,7 @@ def _serve(call: Call) -> None:
         return
     method = "hook.changes" if call.event == "stop" else "hook.context"
     params = call.params(given)
-    answer = _ask_agent(call.home, method, params)
+    answer = _ask_agent(call.home, method, params, call.seconds * limits.ANSWER_SHARE)
     if answer is None:
         from jilog_agent.hooks.alone import answer_alone
 
@@ -148,11 +151,11 @@ def _input() -> dict[str, object]:
     return {key: value for key, value in known.items() if isinstance(value, str | bool)}
 
 
-def _ask_agent(home: str, method: str, params: dict[str, object]) -> dict[str, object] | None:
+def _ask_agent(home: str, method: str, params: dict[str, object], seconds: float) -> dict[str, object] | None:
     """Ask the running agent; None when there is none. One that does not answer in time is an error."""
     path = socket_file(home)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    channel.settimeout(limits.ANSWER_SECONDS)
+    channel.settimeout(seconds)
     try:
         try:
             if not is_private(os.path.dirname(path)):

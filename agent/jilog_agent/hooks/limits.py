@@ -6,19 +6,19 @@ INPUT_BYTES_MAX = 1_048_576
 """What an agent writes to a hook: ids and a prompt. The rest is left unread."""
 
 DEADLINE_SECONDS = 8
-"""A hook that takes longer ends, silently: nobody should wait for a memory."""
+"""A hook that takes longer ends, silently, unless the user set another: nobody should wait for a memory."""
 
-ANSWER_SECONDS = 5.0
-"""How long a running agent may take for its answer."""
+ANSWER_SHARE = 0.6
+"""Which part of that a running agent may take for its answer."""
+
+VCS_SHARE = 0.375
+"""Which part of it git or jj may take for one answer."""
 
 ANSWER_BYTES_MAX = 8 * 1_048_576
 """An answer is some kilobytes."""
 
 LOG_BYTES_MAX = 262_144
 """The log of failures; it is then renamed to ``.1``, so that two of them bound what logs may take."""
-
-VCS_SECONDS = 3.0
-"""How long git or jj may take to say what changed."""
 
 FILES_AT_HAND_MAX = 100
 """Files that a session's start asks about; who has more changed files has a topic."""

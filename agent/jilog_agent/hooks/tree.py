@@ -26,12 +26,13 @@ class Tree:
     root: Path
     head: str | None
     changed: tuple[str, ...]
-    problem: str = ""
+    problem: str
+    vcs_seconds: float
 
     def committed(self) -> tuple[str, ...]:
         """Name the files of the last commit."""
         command = [*GIT, "show", "--format=", "--name-only", "-z", "--end-of-options", self.head or "HEAD"]
-        return tuple(_names(self.root, command))
+        return tuple(self._names(command))
 
     def commits_since(self, head: str | None, since_ns: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the files, and write the subjects, of commits that were made here since then.
@@ -48,8 +49,8 @@ class Tree:
             self.head,
             f"^{head}",
         ]
-        names = _names(self.root, [*GIT, "log", "--format=", "--name-only", "-z", *which])
-        subjects = _names(self.root, [*GIT, "log", "--format=%h %s", "-z", *which])
+        names = self._names([*GIT, "log", "--format=", "--name-only", "-z", *which])
+        subjects = self._names([*GIT, "log", "--format=%h %s", "-z", *which])
         return tuple(dict.fromkeys(names)), tuple(subjects)
 
     def digests(self, paths: Iterable[str]) -> dict[str, str]:
@@ -61,30 +62,30 @@ class Tree:
             room -= size
         return found
 
+    def _names(self, command: list[str]) -> list[str]:
+        """Run a command that prints names, each with a NUL behind it; none when it fails."""
+        try:
+            answer = Runner(self.root, self.vcs_seconds).run(command)
+        except VcsProblem:
+            return []
+        if answer.status != 0:
+            return []
+        return [name for part in answer.output.split(b"\0") if (name := os.fsdecode(part.strip(b"\n")))]
 
-def find_tree(cwd: str) -> Tree | None:
+
+def find_tree(cwd: str, vcs_seconds: float) -> Tree | None:
     """Find the working tree around a folder; None when there is none, or nobody who could tell of it."""
     folder = Path(os.path.realpath(cwd))
     if not folder.is_dir():
         return None
     try:
-        found = working_tree(folder, choice(os.environ), timeout_seconds=limits.VCS_SECONDS)
+        found = working_tree(folder, choice(os.environ), timeout_seconds=vcs_seconds)
     except InputError:
         return None
     if found.kind == "none":
         return None
     state = found.state()
-    return Tree(found.root, state.git_head, state.changed_files, state.problem)
-
-
-def _names(root: Path, command: list[str]) -> list[str]:
-    try:
-        answer = Runner(root, limits.VCS_SECONDS).run(command)
-    except VcsProblem:
-        return []
-    if answer.status != 0:
-        return []
-    return [name for part in answer.output.split(b"\0") if (name := os.fsdecode(part.strip(b"\n")))]
+    return Tree(found.root, state.git_head, state.changed_files, state.problem, vcs_seconds)
 
 
 def _digest(path: Path, room: int) -> tuple[str, int]:

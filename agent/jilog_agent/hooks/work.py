@@ -35,7 +35,10 @@ NAMES_IN_TITLE = 3
 
 
 class HookCall(Struct, frozen=True):
-    """What ``hooks run`` asks. ``own_session`` is the session of jilog that entries should belong to."""
+    """What ``hooks run`` asks. ``own_session`` is the session of jilog that entries should belong to.
+
+    ``vcs_seconds`` is how long git or jj may take for one answer.
+    """
 
     agent: str
     event: str
@@ -48,6 +51,7 @@ class HookCall(Struct, frozen=True):
     limit: int = limits.LIMIT_DEFAULT
     budget_tokens: int = limits.BUDGET_TOKENS_DEFAULT
     dry_run: bool = False
+    vcs_seconds: float = limits.DEADLINE_SECONDS * limits.VCS_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def _site(zones: Zones, call: HookCall) -> _Site | None:
         raise InputError(f"unknown agent {call.agent[:80]!r}", hint=f"use one of {', '.join(AGENTS)}")
     if not call.cwd.startswith("/"):
         raise InputError(f"cwd {call.cwd[:80]!r} is not an absolute path")
-    tree = find_tree(call.cwd)
+    tree = find_tree(call.cwd, call.vcs_seconds)
     if tree is None:
         return None
     workspace = zones.workspace

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from jilog_agent.hooks import limits
 from support.agent_process import path_of, running
 from support.jilog_cli import Host
 from support.jilog_local import LocalHost
@@ -61,6 +60,7 @@ def hook(
     """Run a hook as its agent does; whatever happens, it ends with status 0."""
     payload = {"session_id": SESSION, "cwd": str(host.root / "app"), "hook_event_name": event, "prompt": "x"}
     text = given if isinstance(given, str) else json.dumps(payload if given is None else given)
+    environment = {"JILOG_HOOK_TIMEOUT": "120", **environment}
     done = host.run(
         "hooks", "run", agent, event, *flags,
         stdin=text, environment=host.environment(**{**GIT_SETTINGS, **environment}), cwd=host.root / "app",
@@ -340,26 +340,21 @@ def test_codex_and_copilot_are_told_as_they_take_it(ready: Host) -> None:
     assert entries(ready, "--tag", "copilot")[0]["session_id"] == "c1"
 
 
-def test_agent_that_does_not_answer_is_left_alone_after_a_while(
-    ready: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.1)
+def test_agent_that_does_not_answer_is_left_alone_after_a_while(ready: Host) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
         deaf.bind(str(path_of(ready)))
         deaf.listen()
 
-        assert quiet(hook(ready, "start"))
+        assert quiet(hook(ready, "start", JILOG_HOOK_TIMEOUT="1"))
 
-    assert "TimeoutError" in (ready.state / "hooks" / "hooks.log").read_text()
+    # Either the wait for the answer or the whole call was over first.
+    assert '"error": "claude-code start: ' in (ready.state / "hooks" / "hooks.log").read_text()
 
 
-def test_git_that_hangs_is_not_waited_for(
-    ready: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "VCS_SECONDS", 0.5)
+def test_git_that_hangs_is_not_waited_for(ready: Host, tmp_path: Path) -> None:
     path = f"{program(tmp_path / 'bin', 'git', 'sleep 60')}:{os.environ['PATH']}"
 
-    assert quiet(hook(ready, "stop", PATH=path))
+    assert quiet(hook(ready, "stop", PATH=path, JILOG_HOOK_TIMEOUT="2"))
     assert recorded(ready) == []
 
 
@@ -384,7 +379,8 @@ def test_entry_imports_nothing_but_parts_of_the_standard_library(ready: Host) ->
         done = subprocess.run(
             [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
             input=json.dumps({"cwd": str(ready.root / "app")}),
-            env=ready.environment(), capture_output=True, text=True, timeout=60, check=True,
+            env=ready.environment(JILOG_HOOK_TIMEOUT="120"),
+            capture_output=True, text=True, timeout=150, check=True,
         )  # fmt: skip
 
     assert "Keep a.txt short" in done.stdout
