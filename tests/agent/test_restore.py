@@ -91,7 +91,7 @@ def test_a_restore_that_was_killed_goes_on_where_it_stopped(pair: tuple[Host, Ho
 
     with serving(nas, listen_port(nas)):
         with laptop.start(*arguments(nas)) as process:
-            wait_for(lambda: list(laptop.zone.glob("segments/*/*/*.seg")), "the first segment")
+            wait_for(lambda: list(laptop.zone.glob("segments/*/*/*.seg")), "the first segment", seconds=120)
             process.kill()
         some = len(list(laptop.zone.glob("segments/*/*/*.seg")))
         laptop.config.write_text(settings)

@@ -17,7 +17,7 @@ from support.jilog_cli import Host
 
 MIB = 1 << 20
 SIZE_MIB = 128
-PATIENCE_SECONDS = 150.0
+PATIENCE_SECONDS = 240.0
 """Two comparisons of roots: what was refused is offered again with the next one."""
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -65,11 +65,11 @@ def test_a_disk_that_fills_up_takes_less_and_less_and_everything_again_once_ther
 ) -> None:
     small, large = pair
     with running(large), running(small):
-        wait_for(lambda: ask(small, "status")["peers"][0]["connected"], "an open session", seconds=90)
+        wait_for(lambda: ask(small, "status")["peers"][0]["connected"], "an open session", seconds=180)
         fill(small, SIZE_MIB - 40)
         ask(large, "write", entry("of the peer"))
         ask(small, "write", entry("its own"))
-        wait_for(lambda: "its own" in titles(large), "the own event at the peer", seconds=90)
+        wait_for(lambda: "its own" in titles(large), "the own event at the peer", seconds=180)
         low = small.run("status").stdout
         kept_out = titles(small)
 

@@ -101,7 +101,7 @@ def test_two_of_three_copies_of_everything_come_back_by_the_agents_alone(fleet: 
     for host in fleet:
         start_agent(host)
 
-    wait_for(lambda: same_again(fleet, before), "all segments on all hosts")
+    wait_for(lambda: same_again(fleet, before), "all segments on all hosts", seconds=180)
     for host in fleet:
         stop_agent(host)
     assert all(host.run("verify").returncode == 0 for host in fleet)
@@ -117,7 +117,7 @@ def test_what_rots_while_the_agents_run_is_mended_by_one_look(fleet: list[Host])
 
     one.run("verify")  # quarantines, and tells the agent, which asks its peers
 
-    wait_for(lambda: same_again([one], before), "the segments of the first host")
+    wait_for(lambda: same_again([one], before), "the segments of the first host", seconds=180)
 
 
 def test_what_no_peer_has_stays_on_the_list_and_the_exit_status_says_so(fleet: list[Host]) -> None:

@@ -52,21 +52,21 @@ def test_a_pause_cuts_off_both_directions_at_once_outlives_a_restart_and_ends(
     here, there = pair
     with running(here), running(there):
         write(here, "before")
-        wait_for(lambda: titles(there) == {"before"}, "the first event", seconds=90)
+        wait_for(lambda: titles(there) == {"before"}, "the first event", seconds=180)
 
         paused = here.json("spool", "pause", "there", "--for", "2h")
-        wait_for(lambda: not peer_of(here)["connected"], "the end of the session", seconds=90)
+        wait_for(lambda: not peer_of(here)["connected"], "the end of the session", seconds=180)
         write(here, "during")
         write(there, "during, there")
         stop_agent(here)
     with running(here), running(there):
-        wait_for(lambda: peer_of(there)["failures"] > 0, "a refused call", seconds=90)
-        wait_for(lambda: verdict(there)["reason"] == "peer_paused", "the true cause at the peer", seconds=90)
+        wait_for(lambda: peer_of(there)["failures"] > 0, "a refused call", seconds=180)
+        wait_for(lambda: verdict(there)["reason"] == "peer_paused", "the true cause at the peer", seconds=180)
         state = verdict(here)
         kept_apart = titles(here), titles(there)
         here.run("spool", "resume", "there")
         everything = {"before", "during", "during, there"}
-        wait_for(lambda: titles(here) == titles(there) == everything, "equal hosts", seconds=90)
+        wait_for(lambda: titles(here) == titles(there) == everything, "equal hosts", seconds=180)
 
     assert str(paused["until"]) > "2026"
     assert (state["reason"], state["next"]) == ("paused", "jilog spool resume there")
