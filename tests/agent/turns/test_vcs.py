@@ -15,7 +15,7 @@ from jilog_agent.vcs.command import Runner, VcsProblem
 from jilog_agent.vcs.diff import work_diff
 from jilog_agent.vcs.git import commits_since, parse_status
 from jilog_ledger.errors import InputError
-from support.turn_repo import GIT_SETTINGS, fingerprint, git, git_repository, program
+from support.turn_repo import GIT_SETTINGS, TurnHost, fingerprint, git, git_repository, program
 
 ODD_NAMES = ("with space.txt", "é.txt", "comma,name.txt", "line\nfeed.txt", '"quoted".txt', "-dash.txt")
 JJ_SCRIPT = """
@@ -338,3 +338,27 @@ def test_tf12_real_jj_has_the_same_operations_afterwards(
     assert (state.kind, state.problem) == ("jj", "")
     assert None not in (state.jj_change, state.jj_commit, state.jj_operation)
     assert fingerprint(root / ".jj") == before
+
+
+@pytest.mark.skipif(shutil.which("jj") is None, reason="jj is not installed: only its stand-in is tested")
+def test_tf12_turns_in_a_repository_of_real_jj_alone_add_no_operation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = TurnHost.at(tmp_path, tmp_path / "app")
+    host.folder.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    runner = Runner(host.folder)
+    runner.run(["jj", "git", "init", "--no-colocate"])
+    (host.folder / "new.txt").write_text("one\n")
+    runner.run(["jj", "describe", "-m", "first"])
+    host.start(goal="fix it")
+    before = fingerprint(host.folder / ".jj")
+    (host.folder / "new.txt").write_text("not in any snapshot\n")
+
+    turn = host.json("record", "--summary", "done", "--attach-diff")["turn"]
+
+    assert isinstance(turn, dict)
+    assert fingerprint(host.folder / ".jj") == before
+    assert (turn["vcs"]["kind"], turn["vcs"]["changed_files"]) == ("jj", ["new.txt"])
+    assert b"+one\n" in (host.store / "attachments" / f"{turn['id']}.diff").read_bytes()
+    assert turn["id"] in host.run("trace", turn["vcs"]["jj_change"][:8]).stdout
