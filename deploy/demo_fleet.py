@@ -78,6 +78,7 @@ class Demo:
 
     def __init__(self, compose: list[str]) -> None:
         self._compose = [*compose, "-f", str(COMPOSE_FILE), "-p", PROJECT]
+        self._containers: dict[str, str] = {}
 
     def run(self) -> str:
         """Do the steps; give the last line."""
@@ -97,6 +98,7 @@ class Demo:
         self.down()
         self._command([*self._compose, "up", "-d"])
         for host in HOSTS:
+            self._containers[host] = self._command([*self._compose, "ps", "-q", host]).strip()
             wait_for(lambda: self._answers(host), f"an agent on {host}")  # noqa: B023 - called at once
         say(f"1. {len(HOSTS)} hosts are up, each with a key of its own: {', '.join(HOSTS)}")
 
@@ -115,7 +117,7 @@ class Demo:
             self._record(host, f"{host} is part of the fleet")
 
     def _cut_off(self, host: str) -> None:
-        self._command(["docker", "network", "disconnect", self._network(), self._container(host)])
+        self._command(["docker", "network", "disconnect", self._network(), self._containers[host]])
         for name in HOSTS:
             self._record(name, f"written on {name} while {host} was away")
         wait_for(lambda: self._reason("alpha", host) not in ("in_sync", ""), f"alpha missing {host}")
@@ -127,7 +129,7 @@ class Demo:
         say(indented(self._jilog("alpha", "status").partition("PEER")[2].partition("\n")[2]))
 
     def _heal(self, host: str) -> None:
-        self._command(["docker", "network", "connect", self._network(), self._container(host)])
+        self._command(["docker", "network", "connect", self._network(), self._containers[host]])
         self._converge(f"5. {host} is back; without a restart or a command all hold the same again")
 
     def _review(self) -> str:
@@ -162,7 +164,7 @@ class Demo:
         self._jilog(host, "write", "--type", "decision", "--title", title)
 
     def _answers(self, host: str) -> bool:
-        done = self._run([*self._compose, "exec", "-T", host, "jilog", "agent", "status"])
+        done = self._run(["docker", "exec", self._containers[host], "jilog", "agent", "status"])
         return done.returncode == 0
 
     def _scan(self, host: str, wanted: set[str]) -> dict[str, dict[str, Any]] | None:
@@ -183,14 +185,11 @@ class Demo:
     def _network(self) -> str:
         return f"{PROJECT}_fleet"
 
-    def _container(self, host: str) -> str:
-        return self._command([*self._compose, "ps", "-q", host]).strip()
-
     def _jilog(self, host: str, *arguments: str) -> str:
         return self._inside(host, "jilog", *arguments)
 
     def _inside(self, host: str, *command: str) -> str:
-        return self._command([*self._compose, "exec", "-T", host, *command])
+        return self._command(["docker", "exec", self._containers[host], *command])
 
     def _command(self, command: list[str]) -> str:
         done = self._run(command)
