@@ -1,7 +1,8 @@
 """Documents whose commands are typed and whose output is compared: the README's tour and the tutorials.
 
-A block of kind ``console`` has commands after a prompt, ``$`` or ``laptop$`` where there are several hosts, and
-below each what it prints. Lines after ``>`` belong to the command above. ``…`` at the end of a line stands for whatever follows.
+A block of kind ``console`` has commands after a prompt, ``$`` or ``laptop$`` where there are several hosts,
+and below each what it prints. Lines after ``>`` belong to the command above. ``…`` at the end of a line
+stands for whatever follows.
 """
 
 from __future__ import annotations
