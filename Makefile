@@ -13,7 +13,7 @@ JILOG_IMAGE ?= jilog:local
 # Some machines forbid bytecode files; then every command of a test would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format docs bench golden image demo-fleet clean
+.PHONY: help demo test sim check format docs bench golden image demo-fleet clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ format: $(VENV)/.dev ## format and fix what can be fixed
 
 docs: $(VENV)/.dev ## write the documents that are made from the program
 	$(BIN)/python -m jilog_agent.manual.reference > docs/cli.md
+
+sim: $(VENV)/.dev ## simulated fleets: SEED=1 N=100, or SEED=7 SHRINK=1 to make a failure small
+	PYTHONPATH=tests $(BIN)/python -m simulation --seed $(or $(SEED),1) --count $(or $(N),100) $(if $(SHRINK),--shrink)
 
 bench: $(VENV)/.dev ## benchmarks: ratios to a reference in the same run
 	$(BIN)/python -m benchmarks

@@ -378,6 +378,10 @@ class Appender:
                 sealed += 1
         return sealed
 
+    def close_stream(self, stream: Stream, active: SegmentReader) -> None:
+        """Seal an active segment that this key wrote, in whichever epoch, with the zone's lock held."""
+        self._seal(stream, active)
+
     def _seal(self, stream: Stream, active: SegmentReader) -> None:
         sealed_head = replace(active.head(), sealed=True)
         seal = active.make_seal(self._key.sign(sealed_head.message()))

@@ -119,7 +119,7 @@ class Branches:
         active = self._appender.active_of(stream) if number == stream.active_number else None
         if active is None:
             raise IntegrityError(f"{stream.writer} segment {number} is not held here")
-        return self._catalog.disk.read(stream.path(), 0, active.length)
+        return self._catalog.read_active(stream, active)
 
     def _signed_head(self, stream: Stream, number: int) -> SignedHead:
         signed = self._receiver.signed_head(stream, number)

@@ -103,7 +103,15 @@ class Catalog:
     def note_sealed(self, writer: Writer, reader: SegmentReader) -> SegmentInfo:
         """Record that a segment of ``writer`` is complete; its bytes are durable already."""
         info = SegmentInfo.of(reader, writer)
-        self._add(Sealed(info))
+        stream = self.streams[writer]
+        number = stream.active_number
+        if info.number > number and stream.acknowledged_length():
+            # It came before the rest of an earlier one, which stays the active one. Without the second record
+            # nobody would look for that one's bytes again; a crash between the two is one that tears the
+            # manifest, or leaves the first, and then verify finds a segment that no record speaks of.
+            self._add(Sealed(info), WriterSeen(writer, number))
+        else:
+            self._add(Sealed(info))
         return info
 
     def cut(self, stream: Stream, number: int) -> None:
@@ -164,6 +172,19 @@ class Catalog:
         frames = list(read_frames(data, info.content_length))
         if [frame.kind for frame in frames] != [SEAL]:
             raise SegmentDamaged("segment does not end with its seal", offset=info.content_length)
+        return data
+
+    def read_active(self, stream: Stream, active: SegmentReader) -> bytes:
+        """Read the open active segment up to its head and compare it with what was read or written before.
+
+        Raises:
+            SegmentDamaged: the file is not any more what it was.
+        """
+        import xxhash
+
+        data = self.disk.read(stream.path(), 0, active.length)
+        if len(data) != active.length or xxhash.xxh3_128(data).digest() != active.xxh3:
+            raise SegmentDamaged("active segment is not what it was when it was written", offset=0)
         return data
 
     def rebuild(self, reason: str = "") -> None:
@@ -236,9 +257,10 @@ class Catalog:
             attempt += 1
         return self.layout.quarantined(writer, number, attempt)
 
-    def _add(self, entry: Entry) -> None:
-        self._manifest.add(entry)
-        self._apply(entry)
+    def _add(self, *entries: Entry) -> None:
+        self._manifest.add(*entries)
+        for entry in entries:
+            self._apply(entry)
 
     def _apply(self, entry: Entry) -> None:
         match entry:

@@ -7,7 +7,7 @@ from it. Only :attr:`ZoneLedger.shared` is ever handed to a peer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +15,10 @@ from jilog_ledger.catalog import Finding
 from jilog_ledger.disk import Disk
 from jilog_ledger.event import Event, EventDraft
 from jilog_ledger.frontier import Frontier
+from jilog_ledger.identifiers import new_epoch
 from jilog_ledger.keys import SigningKey
 from jilog_ledger.store import ZoneStore
+from jilog_ledger.times import now_ns
 
 
 class ZoneLedger:
@@ -30,12 +32,24 @@ class ZoneLedger:
 
     @classmethod
     def open(
-        cls, root: Path, zone: str, *, source: str, key: SigningKey, disk: Disk | None = None
+        cls,
+        root: Path,
+        zone: str,
+        *,
+        source: str,
+        key: SigningKey,
+        disk: Disk | None = None,
+        clock: Callable[[], int] = now_ns,
+        epochs: Callable[[], str] = new_epoch,
     ) -> ZoneLedger:
-        """Open or make a zone under ``root``; see :meth:`ZoneStore.open` for errors."""
-        shared = ZoneStore.open(root, zone, source=source, key=key, disk=disk)
-        local = ZoneStore.open(root / "local", zone, source=source, key=key, disk=disk, local=True)
-        return cls(root, zone, shared, local)
+        """Open or make a zone under ``root``; see :meth:`ZoneStore.open` for arguments and errors."""
+
+        def store(at: Path, *, local: bool) -> ZoneStore:
+            return ZoneStore.open(
+                at, zone, source=source, key=key, disk=disk, clock=clock, epochs=epochs, local=local
+            )
+
+        return cls(root, zone, store(root, local=False), store(root / "local", local=True))
 
     def __enter__(self) -> Self:
         return self

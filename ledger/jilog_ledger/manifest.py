@@ -235,9 +235,9 @@ class Manifest:
         if offset < len(data):
             raise IntegrityError(f"manifest {self._path} is damaged at byte {base + offset}")
 
-    def add(self, entry: Entry) -> None:
-        """Append one record durably. A crash before it returns leaves nothing or a torn tail."""
-        data = encode_entry(entry)
+    def add(self, *entries: Entry) -> None:
+        """Append records durably. A crash before it returns leaves nothing, some, or a torn tail."""
+        data = b"".join(map(encode_entry, entries))
         try:
             self._disk.append(self._path, self._length, data)
         except StorageError:

@@ -149,13 +149,30 @@ class Receiver:
             return None
         held_sha256 = ours.sha256
         if head.length < ours.length:
-            path = self._catalog.layout.segment(writer, number)
-            held_sha256 = content_hash(self._catalog.disk.read(path, 0, head.length))
+            held_sha256 = content_hash(self._held_bytes(stream, number)[: head.length])
         if held_sha256 != head.sha256:
             raise self._fork(stream, ours, signed)
         if not ours.sealed:
             stream.confirm_head()
         return Ingested.DUPLICATE
+
+    def _held_bytes(self, stream: Stream, number: int) -> bytes:
+        """Read a held segment; rot must not look like another history.
+
+        Raises:
+            SegmentDamaged: our copy is damaged; it is in quarantine now.
+        """
+        active = self._active(stream) if number not in stream.sealed else None
+        try:
+            if active is not None:
+                return self._catalog.read_active(stream, active)
+            return self._catalog.read_sealed(stream.sealed[number])
+        except SegmentDamaged as exc:
+            if active is None:
+                self._catalog.quarantine(stream.writer, number, exc.message)
+            stream.forget()
+            self._active(stream)
+            raise
 
     def _holds_any(self, stream: Stream | None) -> bool:
         return stream is not None and bool(stream.sealed or self._active(stream))
@@ -200,14 +217,19 @@ class Receiver:
         # Asked after opening, which may find that the active segment was sealed just before a crash.
         if stream is None or active is None or number == stream.active_number:
             return
+        if head.sealed:
+            return
         if number > stream.active_number:
             raise IntegrityError(
                 f"{writer} segment {number} came before the rest of segment {stream.active_number}"
             )
-        if not head.sealed:
+        if not self._appender.owns(active.header.public_key):
             raise IntegrityError(
                 f"{writer} segment {number} is not sealed, and segment {stream.active_number} is held in part"
             )
+        # What is left of a segment that we lost to rot, seal and all. A crash after this leaves our newest
+        # segment sealed, which it may be at any time.
+        self._appender.close_stream(stream, active)
 
     def _received(self, part: Path, base: int, offset: int, data: bytes) -> bytes:
         """Join staged and last bytes: everything from ``base`` on."""
@@ -333,6 +355,7 @@ class Receiver:
             self._catalog.note_active(stream, number)
             stream.record_head(signed.head, signed.signature, durable=True)
             stream.active = reader
+            self._seal_again(stream, reader)
         return Ingested.EXTENDED if base else Ingested.PUBLISHED
 
     def _drop_stranger(self, stream: Stream, number: int, sha256: bytes) -> None:
@@ -340,16 +363,29 @@ class Receiver:
 
         It belongs to another history, whose holders will show it whole when they meet this one.
         """
-        disk, path = self._catalog.disk, self._catalog.layout.segment(stream.writer, number + 1)
-        if not disk.size(path):
-            return
-        try:
-            header, _ = decode_header(disk.read(path, 0, HEADER_BYTES_MAX))
-        except SegmentDamaged:
-            return  # whoever reads it next finds that out
-        if header.previous_sha256 != sha256:
+        if self._due_before_next(stream, number) not in (None, sha256):
             self._catalog.quarantine(stream.writer, number + 1, f"does not follow segment {number}")
             stream.drop_head()
+
+    def _seal_again(self, stream: Stream, reader: SegmentReader) -> None:
+        """Give a segment of ours its seal back, when the one after it says that nothing is missing.
+
+        Our sealed copy was lost, and a peer had all of it but the seal; the new seal is the old one, byte by
+        byte.
+        """
+        follows = self._due_before_next(stream, reader.header.number) == reader.sha256
+        if follows and self._appender.owns(reader.header.public_key):
+            self._appender.close_stream(stream, reader)
+
+    def _due_before_next(self, stream: Stream, number: int) -> bytes | None:
+        """Give the hash that the segment after ``number``, if it is held, says its predecessor has."""
+        disk, path = self._catalog.disk, self._catalog.layout.segment(stream.writer, number + 1)
+        if not disk.size(path):
+            return None
+        try:
+            return decode_header(disk.read(path, 0, HEADER_BYTES_MAX))[0].previous_sha256
+        except SegmentDamaged:
+            return None  # whoever reads it next finds that out
 
 
 def _check_size(writer: Writer, number: int, size: int) -> None:

@@ -219,6 +219,18 @@ def read_frames(data: bytes | memoryview, offset: int) -> Iterator[Frame]:
         offset = end
 
 
+def are_whole_frames(data: bytes | memoryview) -> bool:
+    """Tell whether ``data`` is nothing but whole frames with right checksums; quick to say no."""
+    view, offset = memoryview(data), 0
+    while offset + FRAME_BYTES <= len(view):
+        _, length, crc = _FRAME.unpack_from(view, offset)
+        body_start, end = offset + FRAME_BYTES, offset + FRAME_BYTES + length
+        if end > len(view) or crc32(view[body_start:end], crc32(view[offset : offset + 8])) != crc:
+            return False
+        offset = end
+    return offset == len(view)
+
+
 def _has_whole_frame(view: memoryview, offset: int) -> bool:
     """Search for a frame with a right checksum anywhere from ``offset`` on.
 

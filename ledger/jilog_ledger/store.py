@@ -28,7 +28,8 @@ from jilog_ledger.keys import SigningKey
 from jilog_ledger.layout import ZoneLayout, parse_quarantined_name
 from jilog_ledger.manifest import SegmentInfo
 from jilog_ledger.receive import Ingested, Receiver
-from jilog_ledger.segment import decode_header, read_block, read_frames
+from jilog_ledger.segment import SegmentReader, are_whole_frames, decode_header, read_block, read_frames
+from jilog_ledger.stream import Stream
 from jilog_ledger.times import now_ns
 from jilog_ledger.verify import Verifier, VerifyReport
 
@@ -64,6 +65,7 @@ class ZoneStore:
         self._branches = Branches(catalog, appender, self._receiver)
         self._exclusive = exclusive
         self._cached: tuple[SegmentInfo, bytes] | None = None
+        self._cached_active: tuple[tuple[Writer, int, int], bytes] | None = None
 
     @classmethod
     def open(
@@ -114,7 +116,7 @@ class ZoneStore:
 
     def close(self) -> None:
         """Let go of memory. Nothing waits to be written."""
-        self._cached = None
+        self._cached = self._cached_active = None
 
     @property
     def local(self) -> bool:
@@ -191,8 +193,9 @@ class ZoneStore:
     def read(self, writer: Writer, number: int, offset: int, length: int) -> bytes:
         """Read up to ``length`` segment bytes from ``offset``, never past what is vouched for.
 
-        A sealed segment is compared with its hash before any byte of it is given out; a damaged one goes to
-        quarantine.
+        Nothing is given out unchecked: of an active segment whole blocks by their checksums, all else by the
+        hash of the segment, which is read whole for it, also when no byte is asked for. A damaged segment
+        goes to quarantine.
 
         Raises:
             SegmentDamaged: the segment is not held, or no longer what it was.
@@ -207,8 +210,27 @@ class ZoneStore:
                 active = self._appender.active_of(stream)
             if active is None:
                 raise SegmentDamaged(f"{writer} segment {number} is not held", offset=0)
-            path = self.layout.segment(writer, number)
-            return self._catalog.disk.read(path, offset, max(0, min(length, active.length - offset)))
+            assert stream is not None
+            return self._active_bytes(stream, active, offset, max(0, min(length, active.length - offset)))
+
+    def _active_bytes(self, stream: Stream, active: SegmentReader, offset: int, length: int) -> bytes:
+        """Read bytes of an active segment; a push is whole blocks, so it costs no more than its own bytes."""
+        if offset and length:
+            data = self._catalog.disk.read(stream.path(), offset, length)
+            if len(data) == length and are_whole_frames(data):
+                return data
+        key = (stream.writer, active.header.number, active.length)
+        if not length or self._cached_active is None or self._cached_active[0] != key:
+            self._cached_active = None
+            try:
+                whole = self._catalog.read_active(stream, active)
+            except SegmentDamaged:
+                # Opening it again decides: quarantine, and a new epoch if it is the own one.
+                stream.forget()
+                self._appender.active_of(stream)
+                raise
+            self._cached_active = (key, whole)
+        return self._cached_active[1][offset : offset + length]
 
     def _sealed_bytes(self, info: SegmentInfo) -> bytes:
         if self._cached is not None and self._cached[0] == info:
@@ -252,7 +274,7 @@ class ZoneStore:
     def take_branch(self, writer: Writer, number: int, data: bytes, head: SignedHead) -> BranchTaken:
         """Take in another history of a writer; see :meth:`Branches.take`."""
         with self._exclusive():
-            self._cached = None
+            self._cached = self._cached_active = None
             return self._branches.take(writer, number, data, head)
 
     def origin(self, writer: Writer) -> Writer:
@@ -301,7 +323,7 @@ class ZoneStore:
 
     def verify(self, *, repair: bool = True) -> VerifyReport:
         """Read everything again; damaged segments go to quarantine unless ``repair`` is off."""
-        self._cached = None
+        self._cached = self._cached_active = None
         return Verifier(self._catalog, self._appender.active_of, self._exclusive).run(repair=repair)
 
 

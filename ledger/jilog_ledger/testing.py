@@ -84,6 +84,8 @@ class _File:
     cached: bytearray = field(default_factory=bytearray)
     stable: bytearray = field(default_factory=bytearray)
     pending: list[_Change] = field(default_factory=list)
+    rotten: dict[int, int] = field(default_factory=dict)
+    """Bytes that rot changed: offset to the value it left there."""
 
     def change(self, change: _Change) -> None:
         change.apply(self.cached)
@@ -119,8 +121,12 @@ class MemoryDisk:
         self._stable_names = dict(self._names)
         self._name_changes: list[_NameChange] = []
         self._faults: dict[int, int] = {}
+        self._failing: dict[str, int] = {}
         self._cut_at: int | None = None
         self._dark = False
+        self.full = False
+        """Refuse every write with ENOSPC, after what still fits, until it is set back."""
+
         self._locks: dict[Path, _Lock] = {}
         self._lock_wait_seconds = lock_wait_seconds
 
@@ -134,9 +140,20 @@ class MemoryDisk:
         """Refuse elementary operation number ``operation`` (from 1) with ``error``, once."""
         self._faults[operation] = error
 
+    def fail_next(self, kind: str, error: int = errno.EIO) -> None:
+        """Refuse the next elementary operation of a kind (as in ``log``) with ``error``, once."""
+        self._failing[kind] = error
+
+    def spare(self) -> None:
+        """Take back the power cut and the errors that were told and have not come yet."""
+        self._faults.clear()
+        self._failing.clear()
+        self._cut_at = None
+
     def restart_process(self) -> None:
         """Become what the next process finds after a kill: what was not synced is readable, and not safe."""
         self._faults.clear()
+        self._failing.clear()
         self._locks.clear()
         self._cut_at, self._dark = None, False
 
@@ -156,6 +173,25 @@ class MemoryDisk:
         self._names = dict(self._stable_names)
         self.restart_process()
 
+    def copy(self) -> MemoryDisk:
+        """Give what `cp -a` of this disk gives: what readers see now, all of it on stable storage."""
+        twin = MemoryDisk(lock_wait_seconds=self._lock_wait_seconds)
+        for path, file in self._names.items():
+            content = None if file is None else bytes(file.cached)
+            twin._names[path] = None if content is None else _File(bytearray(content), bytearray(content))
+            copied = twin._names[path]
+            if file is not None and copied is not None:
+                copied.rotten = dict(file.rotten)
+        twin._stable_names = dict(twin._names)
+        return twin
+
+    def stable_files(self) -> Iterator[tuple[Path, bytes]]:
+        """Give the files that a power cut now would leave for certain, with the bytes it would leave."""
+        for path in sorted(self._stable_names):
+            file = self._stable_names[path]
+            if file is not None:
+                yield path, bytes(file.stable)
+
     def _drop_orphans(self) -> None:
         for path in sorted(self._stable_names):
             if path.parent not in self._stable_names:
@@ -166,6 +202,22 @@ class MemoryDisk:
         file = self._file(path)
         file.cached, file.stable = bytearray(data), bytearray(data)
         file.pending.clear()
+
+    def flip_bit(self, path: Path, bit: int) -> None:
+        """Let one bit of a file rot, and remember it for :meth:`rot_in`."""
+        file = self._file(path)
+        offset = bit // 8
+        for content in (file.cached, file.stable):
+            if offset < len(content):
+                content[offset] ^= 1 << (bit % 8)
+        file.rotten[offset] = file.cached[offset]
+
+    def rot_in(self, path: Path) -> dict[int, int]:
+        """Give the rotten bytes that are still in a file: offset and value."""
+        file = self._names.get(path)
+        if file is None:
+            return {}
+        return {at: value for at, value in file.rotten.items() if file.cached[at : at + 1] == bytes([value])}
 
     # What the ledger asks of a disk.
 
@@ -293,7 +345,9 @@ class MemoryDisk:
         if self.operations == self._cut_at:
             self._dark = True
             raise PowerCut(f"{kind} {path}")
-        error = self._faults.pop(self.operations, None)
+        error = self._faults.pop(self.operations, None) or self._failing.pop(kind, None)
+        if self.full and kind in ("open", "pwrite", "mkdir"):
+            error = errno.ENOSPC
         if error is not None:
             raise OSError(error, os.strerror(error))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 
 from jilog_spool import limits
@@ -24,6 +25,7 @@ class Gossip:
         self._due_at = 0.0
         self._waits_since = 0.0
         self._told = b""
+        self._answered_at = -math.inf
         self.shared: list[str] = []
         """Zones that both sides named."""
 
@@ -49,14 +51,24 @@ class Gossip:
         self._told = self.digest()
         return self._told
 
-    def heard(self, theirs: bytes) -> tuple[bytes | None, bool]:
-        """Take the peer's digest: give our own if it is owed, and whether the two differ.
+    def heard(self, theirs: bytes, now: float) -> tuple[bytes | None, bool | None]:
+        """Take the peer's digest: give our own if it is owed, and whether the two differ; None: not compared.
 
-        Ours may have changed since it was told, but the peer judges by what it was told, and so do we.
+        Ours may have changed since it was told, but the peer judges by what it was told, and so do we. A
+        digest that comes right after one that was answered may be an answer that came twice: two hosts that
+        answered that would answer each other for ever. It is put off until we ask ourselves, and whoever
+        asked takes that for the answer.
         """
         told, self._told = self._told, b""
-        mine = told or self.digest()
-        return (None if told else mine), theirs != mine
+        self.plan(now)
+        if told:
+            return None, theirs != told
+        if now - self._answered_at < limits.RESYNC_SECONDS:
+            self.hurry(now + limits.RESYNC_SECONDS)
+            return None, None
+        self._answered_at = now
+        mine = self.digest()
+        return mine, theirs != mine
 
     def digest(self) -> bytes:
         """Sum up the fleet roots of all shared zones in 16 bytes."""

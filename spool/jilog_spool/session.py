@@ -362,10 +362,11 @@ class Session:
                 self.report.peer_sequences[zone, entry.writer] = entry.sequence
 
     def _on_roots(self, message: wire.Roots) -> None:
-        owed, differ = self._gossip.heard(message.digest)
+        owed, differ = self._gossip.heard(message.digest, self._now)
         if owed is not None:
             self._send(wire.Roots(owed))
-        self._gossip.plan(self._now)
+        if differ is None:
+            return
         refused = self.report.refused_count
         self.report.forget_refusals()
         if differ:

@@ -128,8 +128,9 @@ DIGEST_BYTES = 16
 class CompactEntry(Struct, array_like=True, frozen=True):
     """What is held of one writer, as version 2 tells it.
 
-    ``runs`` alternates how many segments after the last one told are missing, and how many are held then.
-    ``tail`` is the digest of the last of them, which may be one that is held in part.
+    ``runs`` alternates how many segments after the last one told are missing, and how many are held then;
+    none is missing after a segment that is held in part. ``tail`` is the digest of the last of them, which
+    may be one that is held in part, too.
     """
 
     source: Name
@@ -139,7 +140,7 @@ class CompactEntry(Struct, array_like=True, frozen=True):
     length: Count
     digest: Digest
     sealed: bool
-    runs: Annotated[list[Number], Meta(max_length=2 * limits.SPANS_PER_ENTRY_MAX)] = []
+    runs: Annotated[list[Count], Meta(max_length=2 * limits.SPANS_PER_ENTRY_MAX)] = []
     tail: Digest = b""
 
     @classmethod
@@ -170,6 +171,10 @@ class CompactEntry(Struct, array_like=True, frozen=True):
         above: list[Span] = []
         last = self.number
         for skip, run in zip(self.runs[::2], self.runs[1::2], strict=True):
+            if not run or (last and not skip and (above or self.sealed)):
+                raise ProtocolError(
+                    f"peer sent a frontier entry of {one_line(self.source)} with no gap in it"
+                )
             above.append(Span(last + skip + 1, last + skip + run, 0, 0, b""))
             last += skip + run
         if above:

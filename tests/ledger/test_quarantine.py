@@ -101,6 +101,55 @@ def test_rot_is_never_served_and_never_given_to_a_reader() -> None:
         store.verify()
 
 
+def test_rot_in_a_segment_that_is_open_is_never_served_and_ends_the_epoch() -> None:
+    disk = MemoryDisk()
+    store = open_store(ROOT, "alpha", disk=disk, epochs=Epochs("alpha"))
+    store.append([draft(1)])
+    store.append([draft(2)])
+    writer = store.own_writer
+    whole = store.segments(writer)[0].length
+    disk.flip_bit(store.layout.segment(writer, 1), 8 * (whole - 3))
+
+    with pytest.raises(SegmentDamaged):
+        store.read(writer, 1, 0, whole)
+
+    assert [finding.action for finding in store.findings] == ["moved to quarantine"]
+    store.append([draft(3)])
+    assert [event.sequence for event in held(store)[store.own_writer]] == [1]
+    assert store.own_writer != writer
+
+
+def test_last_block_of_an_open_segment_is_checked_when_it_is_read_alone() -> None:
+    disk = MemoryDisk()
+    store = open_store(ROOT, "alpha", disk=disk, epochs=Epochs("alpha"))
+    store.append([draft(1)])
+    start = store.segments(store.own_writer)[0].length
+    store.append([draft(2)])
+    writer = store.own_writer
+    whole = store.segments(writer)[0].length
+    block = store.read(writer, 1, start, whole - start)
+    disk.flip_bit(store.layout.segment(writer, 1), 8 * (start + len(block) // 2))
+
+    with pytest.raises(SegmentDamaged):
+        store.read(writer, 1, start, whole - start)
+
+
+def test_rot_in_an_open_copy_is_not_taken_for_another_history() -> None:
+    alpha, disk, beta, _ = two_hosts()
+    writer = beta.own_writer
+    shorter = beta.signed_head(writer, 3)
+    data = beta.read(writer, 3, 0, shorter.head.length)
+    beta.append([draft(9)])
+    pull(alpha, beta)
+    disk.flip_bit(alpha.layout.segment(writer, 3), 8 * 200)
+
+    with pytest.raises(SegmentDamaged):
+        alpha.complete(writer, 3, 0, data, shorter)
+
+    pull(alpha, beta)
+    assert alpha.frontier() == beta.frontier()
+
+
 def test_quarantine_keeps_each_damaged_file_with_its_reason() -> None:
     alpha, disk, beta, _ = two_hosts()
     writer, number, path = segment_paths(alpha)[3]

@@ -423,20 +423,86 @@ def test_tail_above_a_gap_when_reopened_is_still_held() -> None:
     assert [event.sequence for event in held(reopened)[writer]] == [1, 2, 3, 6]
 
 
-def test_later_segment_does_not_push_out_the_tail_that_is_held() -> None:
-    source, target = source_store(), target_store()
+def _tail_and_the_next_segment(disk: MemoryDisk) -> tuple[ZoneStore, ZoneStore]:
+    """A source, and a target that holds its first segment without the seal, and its second one."""
+    source, target = source_store(), target_store(disk)
     writer = source.own_writer
     pull_segment(target, source, writer, 1)
     source.seal()
     source.append([draft(4)])
     source.seal()
+    pull_segment(target, source, writer, 2)
+    return source, target
 
-    with pytest.raises(IntegrityError, match="before the rest of segment 1"):
-        pull_segment(target, source, writer, 2)
 
-    assert [event.sequence for event in held(target)[writer]] == [1, 2, 3]
+def test_later_segment_does_not_push_out_the_tail_that_is_held() -> None:
+    source, target = _tail_and_the_next_segment(MemoryDisk())
+
+    entry = target.frontier().entry(source.own_writer)
+
+    assert entry is not None
+    assert (entry.sequence, entry.number, [span.first_number for span in entry.above]) == (3, 1, [2])
+    assert [event.sequence for event in held(target)[source.own_writer]] == [1, 2, 3, 4]
     pull(target, source)
     assert target.frontier() == source.frontier()
+
+
+@pytest.mark.parametrize("without_manifest", [False, True])
+def test_tail_below_a_later_segment_is_still_held_after_a_power_cut(without_manifest: bool) -> None:
+    disk = MemoryDisk()
+    source, target = _tail_and_the_next_segment(disk)
+    before = target.frontier()
+
+    disk.crash(Aftermath.LOST)
+    if without_manifest:
+        disk.remove(target.layout.manifest)
+    reopened = target_store(disk)
+
+    assert reopened.frontier() == before
+    assert reopened.verify().findings == []
+    pull(reopened, source)
+    assert reopened.frontier() == source.frontier()
+
+
+def test_seal_that_the_writer_lost_to_rot_is_made_again_from_a_peers_copy_without_it() -> None:
+    source, peer = source_store(), target_store()
+    writer = source.own_writer
+    pull(peer, source)
+    source.seal()
+    path = source.layout.segment(writer, 1)
+    sealed, _ = whole(source)
+    source.append([draft(4)])
+    disk = source._catalog.disk
+    assert isinstance(disk, MemoryDisk)
+    disk.flip_bit(path, 800)
+    source.verify()
+
+    pull(source, peer)
+    pull(peer, source)
+
+    assert disk.read(path) == sealed
+    assert source.own_writer != writer
+    assert source.frontier() == peer.frontier()
+    assert [event.sequence for event in held(peer)[writer]] == [1, 2, 3, 4]
+
+
+def test_part_of_a_segment_that_the_writer_lost_for_good_comes_back_and_the_rest_goes_on() -> None:
+    source, peer = source_store(), target_store()
+    writer = source.own_writer
+    pull(peer, source)
+    source.append([draft(4)])
+    source.seal()
+    source.append([draft(5)])
+    disk = source._catalog.disk
+    assert isinstance(disk, MemoryDisk)
+    disk.flip_bit(source.layout.segment(writer, 1), 800)
+    source.verify()
+
+    pull(source, peer)
+    pull(peer, source)
+
+    assert source.frontier() == peer.frontier()
+    assert [event.sequence for event in held(peer)[writer]] == [1, 2, 3, 5]
 
 
 def test_part_files_of_transfers_that_were_overtaken_are_swept_by_verify() -> None:

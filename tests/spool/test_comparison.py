@@ -91,6 +91,26 @@ def test_compact_entry_carries_gaps_in_a_few_bytes() -> None:
     assert len(wire.encode(wire.Entries("main", [packed]))) < 300
 
 
+def test_compact_entry_tells_whole_segments_right_after_one_that_is_held_in_part() -> None:
+    above = (Span(4, 6, 0, 0, b"t" * 16),)
+    entry = FrontierEntry(Writer("a", "00000000000000aa"), 7, 3, 99, b"x" * 16, sealed=False, above=above)
+
+    (message,) = wire.FrameReader().feed(
+        wire.MAGIC + wire.encode(wire.Entries("main", [CompactEntry.of(entry)]))
+    )
+
+    assert isinstance(message, wire.Entries)
+    assert message.entries[0].entry() == entry
+
+
+@pytest.mark.parametrize("runs", [[0, 1], [1, 0], [1, 1, 0, 1]])
+def test_compact_entry_with_a_gap_that_is_none_is_refused(runs: list[int]) -> None:
+    packed = CompactEntry("a", bytes(8), 7, 3, 99, b"x" * 16, sealed=True, runs=runs, tail=b"t" * 16)
+
+    with pytest.raises(ProtocolError, match="no gap"):
+        packed.entry()
+
+
 @pytest.mark.parametrize("size", [0, 4, 24, 40])
 def test_summary_of_a_wrong_size_is_refused(size: int) -> None:
     if size == 0:

@@ -170,6 +170,26 @@ def test_idle_minutes_cost_little_and_both_sides_stay() -> None:
     assert messages * 68 / 10 <= 264
 
 
+def test_answer_that_comes_twice_does_not_make_two_hosts_answer_each_other_for_ever() -> None:
+    fleet = LiveFleet([memory_replica("a"), memory_replica("b")])
+    link = fleet.connect(0, 1, chance=0.0)
+    first, second = link.sessions
+    fleet.tick(limits.GOSSIP_SECONDS)
+    asked = first.data_to_send()
+    second.data_to_send()
+
+    second.receive_data(asked)
+    answer = second.data_to_send()
+    first.receive_data(answer + answer)
+
+    moves = [link.pipe.step() for _ in range(10)]
+    assert moves[-1] is False
+    for _ in range(200):
+        fleet.tick(1.0)
+        fleet.settle()
+    assert all(live.state is State.LIVE for live in link.sessions)
+
+
 def test_moment_of_the_comparison_is_left_to_chance() -> None:
     moments = []
     for chance in (0.0, 1.0):
