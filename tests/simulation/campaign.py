@@ -13,8 +13,7 @@ from simulation.plan import FAULTS, WORK
 LINES_SHOWN = 60
 
 HAPPENED = (
-    *(kind for kind in FAULTS if kind not in ("power_cut", "rot_projection")),
-    "power_cut", "power_cut_in_write", "peer_added",
+    *FAULTS, "power_cut_in_write", "peer_added",
     "appended", "confidential", "sealed", "verified", "delivered_again", "found_by_scrub", "sessions",
 )  # fmt: skip
 """What each campaign of some dozens of seeds has to have seen."""

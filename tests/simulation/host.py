@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jilog_agent.config import Config
-from jilog_agent.config.model import AgentConfig, ReviewConfig, SpoolConfig, TrackerConfig, ZoneConfig
+from jilog_agent.config import Config, load_config
+from jilog_agent.config.load import ConfigSources
 from jilog_agent.daemon.schedule import Budget, read_only
 from jilog_agent.replication import granted_zones
 from jilog_ledger.branch import BranchTaken
@@ -44,21 +46,14 @@ DISK_LOW_BYTES = 100
 StoreName = tuple[str, bool]
 """A zone, and whether it is the part of it that stays on its host."""
 
-_CONFIG = Config(
-    path=None,
-    home=ROOT,
-    source=None,
-    timezone=None,
-    digest_dir=ROOT,
-    zones=(ZoneConfig(MAIN, ROOT / MAIN, shared=True), ZoneConfig(PRIVATE, ROOT / PRIVATE, shared=False)),
-    readers=(),
-    tracker=TrackerConfig(),
-    review=ReviewConfig(),
-    spool=SpoolConfig(),
-    agent=AgentConfig(),
-    peers=(),
-    settings=(),
-)
+
+@functools.cache
+def _config() -> Config:
+    """Load what a user would write: two zones, of which the first is shared."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "jilog.toml"
+        file.write_text(f'[[zones]]\nid = "{MAIN}"\n[[zones]]\nid = "{PRIVATE}"\n')
+        return load_config(ConfigSources({}, Path(folder), str(file)))
 
 
 class Watched:
@@ -206,7 +201,7 @@ class Host:
 
     def granted(self, peer: int) -> tuple[str, ...]:
         """Name the zones that a peer may see, by the agent's own rule."""
-        zones = granted_zones(_CONFIG, Peer(f"host-{peer}", zones=self.peers.get(peer, ())))
+        zones = granted_zones(_config(), Peer(f"host-{peer}", zones=self.peers.get(peer, ())))
         return tuple(zone for zone in zones if zone in self.zones)
 
     def replicas(self, side: Side) -> dict[str, Replica]:

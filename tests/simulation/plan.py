@@ -87,7 +87,7 @@ def draw(seed: int) -> Plan:
         tuple(host for host in range(hosts) if chance.random() < 0.6),
         chance.choice((0.001, 0.02, 0.15, 0.6)),
         chance.random() < 0.3,
-        seed % 10 == 0,
+        seed % 10 == 0 or sure == "rot_projection",
         tuple(sorted(work + faults, key=lambda action: action.at)),
     )
 
