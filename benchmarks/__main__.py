@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import append, catch_up, detectors, hooks, idle, rebuild, replication, scan, sync, turns
+from benchmarks import (
+    append,
+    catch_up,
+    detectors,
+    hooks,
+    idle,
+    rebuild,
+    replication,
+    scaling,
+    scan,
+    sync,
+    turns,
+)
 
 SUITES = {
     "append": append.run,
@@ -14,6 +26,7 @@ SUITES = {
     "idle": idle.run,
     "rebuild": rebuild.run,
     "replication": replication.run,
+    "scaling": scaling.run,
     "scan": scan.run,
     "sync": sync.run,
     "turns": turns.run,
