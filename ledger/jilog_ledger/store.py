@@ -172,7 +172,10 @@ class ZoneStore:
         with self._exclusive():
             entries = []
             for writer in sorted(self._catalog.streams):
-                entry = self._catalog.streams[writer].frontier_entry()
+                stream = self._catalog.streams[writer]
+                entry = stream.frontier_entry()
+                if stream.unvouched and self._appender.active_of(stream) is not None:
+                    entry = stream.frontier_entry()
                 if entry.number or entry.above:
                     entries.append(entry)
             return Frontier(self.zone, tuple(entries))

@@ -208,6 +208,14 @@ class Stream:
         recorded = self.recorded_head()
         return recorded.head if recorded is not None and recorded.head.length <= size else None
 
+    @property
+    def unvouched(self) -> bool:
+        """Whether there are bytes of which no head tells, as far as the last :meth:`trusted_head` saw.
+
+        They may be our own, of an earlier epoch, whose head a power cut took.
+        """
+        return self.active is None and self._size_seen > 0 and self.recorded_head() is None
+
     def _first_active_sequence(self) -> int | None:
         """Give the first sequence of the active segment; None when its header cannot be read."""
         if self.active is not None:

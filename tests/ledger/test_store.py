@@ -536,3 +536,18 @@ def test_events_after_a_position_are_only_the_new_ones(tmp_path: Path) -> None:
     assert after(first_block) == [3, 4, 5]
     assert after(last_block) == [4, 5]
     assert after(list(store.events_after(store.own_writer))[-1].position) == []
+
+
+def test_events_of_an_earlier_epoch_are_in_the_frontier_after_a_power_cut_took_their_head() -> None:
+    disk, epochs = MemoryDisk(), Epochs("alpha")
+    store = open_store(Path("/zone"), disk=disk, epochs=epochs)
+    store.append([draft(1), draft(2)])
+    before, writer = store.frontier(), store.own_writer
+    store._appender.begin_epoch()
+
+    disk.crash(Aftermath.LOST)
+    reopened = open_store(Path("/zone"), disk=disk, epochs=epochs)
+
+    assert disk.size(reopened.layout.head(writer)) is None
+    assert reopened.frontier() == before
+    assert reopened.own_writer != writer
