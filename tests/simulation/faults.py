@@ -483,15 +483,16 @@ class Faults:
         """Compare the projections of all who agree, applied bit by bit and made anew."""
         if not self._world.plan.projections:
             return
-        try:
-            for group in self._world.groups(MAIN):
-                found = {self._fingerprint(host) for host in group}
-                if len(found) != 1:
-                    raise Broken(3, f"{', '.join(map(str, group))} have equal roots and other projections")
-                self._world.trace.count("projections", len(group))
-        finally:
-            if self._projections is not None:
-                shutil.rmtree(self._projections)
+        for group in self._world.groups(MAIN):
+            found = {self._fingerprint(host) for host in group}
+            if len(found) != 1:
+                raise Broken(3, f"{', '.join(map(str, group))} have equal roots and other projections")
+            self._world.trace.count("projections", len(group))
+
+    def close(self) -> None:
+        """Remove the projections' files, however the run ended."""
+        if self._projections is not None:
+            shutil.rmtree(self._projections)
 
     def _fingerprint(self, host: Host) -> bytes:
         applied = None if host.projection_rotten else self._apply(host)

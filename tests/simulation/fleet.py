@@ -322,6 +322,8 @@ class World:
         except Exception as exc:
             broken = Broken(0, f"nothing raises what nobody handles: {exc!r}")
             broken.__cause__ = exc
+        finally:
+            self.faults.close()
         if broken is not None:
             self.trace.note(self.now, "BROKEN", str(broken))
         self.trace.note(self.now, "end", f"{self.steps} steps")
