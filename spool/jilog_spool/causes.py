@@ -89,8 +89,8 @@ def cause_of(error: JilogError) -> Cause:
         return told
     if isinstance(error, ConnectionLost):
         return Cause.CONNECTION_LOST
-    # Every other error that has no origin here is one that the peer's own words made.
-    return Cause.PEER_FAILED if origin is None else Cause.UNKNOWN
+    # Every other error that has no origin outside of us is one that the peer's own words made.
+    return Cause.PEER_FAILED if origin is None or isinstance(origin, JilogError) else Cause.UNKNOWN
 
 
 def _storage_cause(error: StorageError) -> Cause:

@@ -182,6 +182,20 @@ def start_sshd(member: Member, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def put_jilog_of_version(member: Member, newest: int, oldest: int) -> str:
+    """Put a jilog there that speaks other versions of the protocol; give the command of its far end."""
+    path = f"/usr/local/bin/jilog-{oldest}-to-{newest}"
+    lines = [
+        "#!/opt/jilog/bin/python",
+        "from jilog_spool import wire",
+        f"wire.VERSION, wire.VERSION_OLDEST = {newest}, {oldest}",
+        "from jilog_agent.main import main",
+        "raise SystemExit(main())",
+    ]
+    member.put({path: ("\n".join(lines).encode(), 0o755)}, user=ROOT)
+    return f"{path} spool serve --stdio"
+
+
 def stop_sshd(member: Member) -> None:
     """End OpenSSH's server and every connection of it."""
     member.sh("pkill -x sshd || true", user=ROOT)

@@ -26,9 +26,14 @@ class Chronicle:
         self._served_at: dict[str, float] = {}
 
     async def note_served(self, result: PeerResult) -> None:
-        """Remember how a session stands that the peer began."""
+        """Remember how a session stands that the peer began.
+
+        After one that was lost it counts again whether the peer answers: it may be cut off.
+        """
         if result.error is None:
             self._served_at[result.peer.name] = time.monotonic()
+        else:
+            self._served_at.pop(result.peer.name, None)
         await self.note(result)
 
     async def note_called(self, result: PeerResult) -> None:

@@ -158,6 +158,7 @@ def raised(error: JilogError, origin: BaseException | None = None) -> JilogError
         (PeerError("peer b stopped: cannot append to f: Read-only file system"), Cause.PEER_READ_ONLY),
         (PeerError("peer b has no such command: jilog (exit status 127)"), Cause.COMMAND_MISSING),
         (PeerError("peer b stopped: something else"), Cause.PEER_FAILED),
+        (raised(PeerError("peer b: out of order"), ConnectionLost("x")), Cause.PEER_FAILED),
         (VersionMismatch("x"), Cause.VERSION_TOO_OLD),
         (PeerError("peer b stopped: peer a speaks protocol versions 1 to 2"), Cause.VERSION_TOO_OLD),
         (ProtocolError("x"), Cause.GARBAGE),
