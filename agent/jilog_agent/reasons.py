@@ -110,7 +110,7 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.CONFIGURATION: ("the configuration cannot be used", "jilog config show"),
     Reason.ZONE_NOT_GRANTED: (
         "the peer does not share this zone",
-        "on {peer}: jilog peer add … --zone {zone}",
+        "on {peer}: jilog peer add {source} {zone_options}",
     ),
     Reason.QUARANTINED: ("a damaged segment waits to be fetched again", "jilog spool repair"),
     Reason.FORK: ("the writer has two histories; both are kept", "jilog spool forks"),
@@ -199,7 +199,8 @@ class PeerFacts:
 class HostFacts:
     """This host: its streams by zone, and why it takes no events, or none of peers, if so.
 
-    ``without_holder`` are streams with missing segments that every peer was asked for in vain.
+    ``without_holder`` are streams with missing segments that every peer was asked for in vain. ``source`` is
+    the name that peers know this host by.
     """
 
     home: str
@@ -207,6 +208,7 @@ class HostFacts:
     read_only: str | None = None
     disk_low: str | None = None
     without_holder: frozenset[tuple[str, Writer]] = frozenset()
+    source: str = "NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +338,15 @@ def _verdict(
 ) -> Verdict:
     reason, detail = why
     words, step = _WORDS[reason]
-    next_step = step.format(peer=peer.name, address=peer.address, zone=zone, home=host.home)
+    # The zones of a peer are set as a whole: those that it shares already have to be named, too.
+    shared = [known for known in peer.zones if known == zone or known not in peer.zones_not_shared]
+    next_step = step.format(
+        peer=peer.name,
+        address=peer.address,
+        home=host.home,
+        source=host.source,
+        zone_options=" ".join(f"--zone {known}" for known in shared),
+    )
     if peer.resting is not None:
         next_step = peer.resting.next_step
     return Verdict(peer.name, zone, writer, reason, detail or words, next_step)

@@ -46,7 +46,8 @@ def verdicts_by_peer(
     ]
     zones = {ledger.zone: zone_facts(ledger) for ledger in ledgers}
     home = str(workspace.home.root)
-    host = HostFacts(home, zones, agent.read_only, agent.disk_low, without_holder(zones, peers))
+    source = workspace.identity().source
+    host = HostFacts(home, zones, agent.read_only, agent.disk_low, without_holder(zones, peers), source)
     return {peer.name: judge(peer, host, now_ns) for peer in peers}
 
 

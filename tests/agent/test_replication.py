@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -233,6 +234,45 @@ def test_a_mistake_about_peers_is_refused_with_a_hint(
     assert done.returncode == 2
     assert message in done.stderr
     assert "jilog: hint:" in done.stderr
+
+
+def test_a_known_peer_that_is_added_again_changes_in_what_is_said_only(tmp_path: Path) -> None:
+    host = new_host(tmp_path, "alpha")
+    host.config.write_text('[[zones]]\nid = "main"\n[[zones]]\nid = "ops"\n')
+    key = " ".join(public_key(host).split()[:2])
+    host.run("peer", "add", "beta", "192.0.2.1", "--user", "me", "--host-key", key, "--zone", "ops")
+
+    moved = host.run("peer", "add", "beta", "192.0.2.2", "--port", "7722")
+    after = host.json("peer", "list")["peers"]
+    inbound = host.run("peer", "add", "beta", "--inbound")
+
+    assert (moved.returncode, inbound.returncode) == (0, 0), moved.stderr
+    assert after == [
+        {
+            "name": "beta",
+            "address": "192.0.2.2",
+            "port": 7722,
+            "user": "me",
+            "host_key": key,
+            "inbound": False,
+            "zones": ["ops"],
+        }
+    ]
+    assert "beta  (it calls this host)  pinned    ops" in host.run("peer", "list").stdout
+
+
+def test_what_lets_a_host_in_is_told_for_openssh_and_for_an_endpoint_and_can_be_typed(tmp_path: Path) -> None:
+    alpha, beta = new_host(tmp_path, "alpha"), new_host(tmp_path, "beta")
+
+    told = alpha.json("peer", "add", "--print", "beta")
+    done = beta.run(*shlex.split(str(told["at_an_endpoint"]))[1:])
+
+    assert str(told["authorized_keys"]).startswith(
+        'command="jilog spool serve --stdio",restrict ssh-ed25519 '
+    )
+    assert (done.returncode, done.stdout) == (0, "added peer alpha, which calls this host\n")
+    (peer,) = beta.json("peer", "list")["peers"]  # type: ignore[misc] # a list, as documented
+    assert peer["host_key"] == " ".join(public_key(alpha).split()[:2])
 
 
 def test_the_line_for_authorized_keys_allows_one_command_only(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -63,6 +63,7 @@ group = LazyGroup(
     "--zone", "zones", multiple=True, metavar="ID", type=ZONE, help="Grant this zone (default: shared ones)."
 )
 @click.option("--command", metavar="CMD", help="What to run there (default: jilog spool serve --stdio).")
+@click.option("--inbound", is_flag=True, help="It has no endpoint: it calls this host.")
 @click.option("--print", "print_only", is_flag=True, help="Only print the line for its authorized_keys.")
 @json_option
 def add(
@@ -74,41 +75,52 @@ def add(
     host_key: str | None,
     zones: tuple[str, ...],
     command: str | None,
+    inbound: bool,
     print_only: bool,
     as_json: bool,
 ) -> None:
     """Add a peer by its name in ~/.ssh/config, or by its host and port. Its host key must be known.
 
-    With --host-key, the host may also log in at `jilog spool serve --listen` with that key.
+    With --host-key, the host may also log in at this host's own endpoint with that key. Of a peer that is
+    known already only what is given changes; --zone names all zones that it is granted.
     """
     workspace = open_workspace()
+    from dataclasses import replace
+
     from jilog_agent.replication import plain_key
-    from jilog_spool.peers import DEFAULT_COMMAND, Peer, PeerTable
+    from jilog_spool.peers import Peer, PeerTable
 
     if print_only:
-        print_line(_authorized_keys_line(workspace))
+        _print_login(workspace, name, as_json=as_json)
         return
     for zone in zones:
         workspace.config.zone(zone)
     table = PeerTable.load(workspace.home.root, disk=workspace.disk)
-    peer = Peer(
-        name=name,
-        host=host or "",
-        port=port or 0,
-        user=user or "",
-        host_key=plain_key(host_key or ""),
-        command=command or DEFAULT_COMMAND,
-        zones=zones,
-    )
-    known = table.get(name) is not None
+    before = table.get(name)
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "user": user,
+        "host_key": None if host_key is None else plain_key(host_key),
+        "next_host_key": None if host_key is None else "",
+        "command": command,
+        "zones": zones or None,
+        # Who is given an address has an endpoint.
+        "inbound": True if inbound else False if host is not None else None,
+    }
+    peer = replace(before or Peer(name), **{key: value for key, value in given.items() if value is not None})
     table.put(peer)
     workspace.disk.make_directory(workspace.home.root)
     table.save()
     _tell_agent(workspace)
     if as_json:
-        print_json({"peer": name, "address": peer.address, "changed": known})
+        print_json({"peer": name, "address": peer.address, "changed": before is not None})
         return
-    print_line(f"{'changed' if known else 'added'} peer {name} at {peer.address}")
+    done = "added" if before is None else "kept" if peer == before else "changed"
+    if peer.inbound:
+        print_line(f"{done} peer {name}, which calls this host")
+        return
+    print_line(f"{done} peer {name} at {peer.address}")
     print_line(f"next: jilog spool sync {name}")
 
 
@@ -119,9 +131,18 @@ def _tell_agent(workspace: Workspace) -> None:
     tell_agent(workspace.home, "reload")
 
 
-def _authorized_keys_line(workspace: Workspace) -> str:
+def _print_login(workspace: Workspace, name: str, *, as_json: bool) -> None:
+    """Print what lets this host in there: a line for OpenSSH, a command for an endpoint."""
     identity = workspace.identity()
-    return f'command="jilog spool serve --stdio",restrict {public_key_line(identity.key, identity.source)}'
+    key = public_key_line(identity.key, identity.source)
+    line = f'command="jilog spool serve --stdio",restrict {key}'
+    plain = " ".join(key.split()[:2])
+    step = f"jilog peer add {identity.source} --inbound --host-key '{plain}'"
+    if as_json:
+        print_json({"authorized_keys": line, "at_an_endpoint": step})
+        return
+    print_line(line)
+    note(f"for an agent's own endpoint instead, on {name}: {step}")
 
 
 @click.command("list", cls=JilogCommand, examples=("jilog peer list", "jilog peer list --json"))
@@ -159,7 +180,7 @@ def list_(*, as_json: bool) -> None:
     rows = [
         (
             peer.name,
-            f"{peer.user + '@' if peer.user else ''}{peer.address}{f':{peer.port}' if peer.port else ''}",
+            _place(peer),
             "pinned" if peer.host_key else "known_hosts",
             ", ".join(granted_zones(workspace.config, peer)),
         )
@@ -167,6 +188,13 @@ def list_(*, as_json: bool) -> None:
     ]
     print_table(("PEER", "ADDRESS", "HOST KEY", "ZONES"), rows)
     print_authorities(workspace)
+
+
+def _place(peer: Peer) -> str:
+    if peer.inbound:
+        return "(it calls this host)"
+    user, port = f"{peer.user}@" if peer.user else "", f":{peer.port}" if peer.port else ""
+    return f"{user}{peer.address}{port}"
 
 
 @click.command(

@@ -196,6 +196,7 @@ def nothing(_alpha: Host, _beta: Host, _port: int) -> None:
 
 
 def forget_host_key(alpha: Host, _beta: Host, port: int) -> None:
+    alpha.run("peer", "remove", "beta")
     alpha.run("peer", "add", "beta", "127.0.0.1", "--port", str(port))
 
 
@@ -242,7 +243,9 @@ def test_a_zone_that_the_peer_keeps_to_itself_is_named(pair: tuple[Host, Host, i
     with serving(beta, port):
         alpha.run("spool", "sync", "beta")
 
-    assert verdict_of(alpha)["reason"] == "zone_not_granted"
+    verdict = verdict_of(alpha)
+    assert verdict["reason"] == "zone_not_granted"
+    assert verdict["next"] == "on beta: jilog peer add alpha --zone main"
 
 
 @contextmanager
