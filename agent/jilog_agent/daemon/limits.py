@@ -31,10 +31,10 @@ WRITE_THREADS = 32
 READ_THREADS = 4
 """Threads that query, so that long queries never stand in the way of writes."""
 
-GROWTH_POLL_SECONDS = 0.5
+GROWTH_POLL_SECONDS = 1.0
 """How soon what another process appended is seen; what the agent appends or receives is seen at once."""
 
-GROWTH_STATS_PER_LOOK = 20
+GROWTH_STATS_PER_LOOK = 10
 """Every so many looks at file times the frontiers are read: a command may have synced with a peer."""
 
 TAIL_BATCH_EVENTS = 500
@@ -62,8 +62,8 @@ a week is level within two intervals of its return, and a call that nobody takes
 SLICE_SECONDS = 15.0
 """Scrub, disk, schedule and the table of peers are looked at so often; an idle agent should cost nothing."""
 
-PEERS_POLL_SECONDS = 1.0
-"""How soon a peer that was removed is cut off: one look at a file's time."""
+PEERS_POLL_SECONDS = 5.0
+"""How soon a removed peer is cut off when the command could not tell the agent: a look at file times."""
 
 SERVED_COUNTS_SECONDS = 600.0
 """For so long after a peer's own call a failed call to it is not what tells how the two stand."""
