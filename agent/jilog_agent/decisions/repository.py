@@ -33,7 +33,8 @@ def find_repository(folder: Path, host: str) -> Repository | None:
     for root in (folder, *folder.parents):
         if os.path.lexists(root / ".git"):
             return _repository(root, _common_directory(root / ".git"), host)
-        if (root / ".jj").is_dir():
+        # As above, not is_dir(): a folder that may not be looked into is no error.
+        if os.path.lexists(root / ".jj"):
             return _repository(root, _jj_store(root), host)
     return None
 

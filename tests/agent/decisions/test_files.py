@@ -258,3 +258,12 @@ def test_paths_are_shown_as_people_write_them() -> None:
     assert shown_path(FileRef("github.com/acme/app", "src/a.py")) == "src/a.py"
     assert shown_path(FileRef("alpha:/", "etc/hosts")) == "/etc/hosts"
     assert shown_path(FileRef("alpha:/srv/app", "")) == "."
+
+
+def test_folder_that_may_not_be_looked_into_has_no_repository_and_no_error() -> None:
+    # What the system refuses to look at, whoever asks: a name longer than it allows.
+    folder = Path("/") / ("x" * 300)
+
+    found = find_repository(folder, "alpha")
+
+    assert found is None
