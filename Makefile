@@ -55,6 +55,7 @@ format: $(VENV)/.dev ## format and fix what can be fixed
 
 docs: $(VENV)/.dev ## write the documents that are made from the program
 	$(BIN)/python -m jilog_agent.manual.reference > docs/cli.md
+	$(BIN)/python tools/architecture_picture.py > docs/architecture.svg
 
 sim: $(VENV)/.dev ## simulated fleets: SEED=1 N=100, or SEED=7 SHRINK=1 to make a failure small
 	PYTHONPATH=tests $(BIN)/python -m simulation --seed $(or $(SEED),1) --count $(or $(N),100) $(if $(SHRINK),--shrink)
