@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from jilog_agent.config import ConfigSources
 from jilog_agent.config.model import DEFAULT_ZONE, READER_PATHS
+from jilog_agent.surroundings import FoundTracker, Surroundings
 from jilog_ledger.disk import Disk
 
 _HEAD = """\
@@ -37,11 +40,13 @@ _READERS = """
 # path = "~/my-agent/sessions/*/*.jsonl"
 """
 
-_TAIL = """
+_TRACKER = """
 # Where learnings are filed: none, github (repo), beads (path) or kata (project).
 [tracker]
 type = "none"
+"""
 
+_TAIL = """
 # [review]
 # profile = "precise"
 # days = 1
@@ -59,6 +64,14 @@ type = "none"
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the surroundings is to be used; the rest is written down as a comment."""
+
+    ssh_hosts: bool = False
+    tracker: bool = False
+
+
 def target_config_path(sources: ConfigSources) -> Path:
     """Give the path at which the config file is, or is to be written."""
     named = sources.config_flag or sources.environment.get("JILOG_CONFIG")
@@ -67,27 +80,49 @@ def target_config_path(sources: ConfigSources) -> Path:
     return sources.from_working_folder(named)
 
 
-def found_readers(user_home: Path) -> list[tuple[str, str]]:
-    """Name the harnesses whose transcripts lie at their usual place: (type, path as a config writes it)."""
-    found: dict[str, str] = {}
-    for reader_type, path in READER_PATHS.items():
-        # Two readers may know one folder; the first is the one that reads all of it.
-        if path is not None and path not in found and (user_home / path.removeprefix("~/")).is_dir():
-            found[path] = reader_type
-    return [(reader_type, path) for path, reader_type in found.items()]
-
-
-def config_text(zone: str | None, readers: list[tuple[str, str]]) -> str:
-    """Write a commented config file with the readers that were found."""
+def config_text(zone: str | None, found: Surroundings, wanted: Wanted) -> str:
+    """Write a commented config file with what was found; what is not wanted is a comment."""
     types = ", ".join(READER_PATHS)
     parts = [_HEAD, _ZONE.format(zone=zone or DEFAULT_ZONE)]
     parts.append(_READERS.format(types=types))
-    parts += [f'\n[[reader]]\ntype = "{reader_type}"\npath = "{path}"\n' for reader_type, path in readers]
+    parts += [
+        f'\n[[reader]]\ntype = "{reader_type}"\npath = "{path}"\n' for reader_type, path in found.readers
+    ]
+    parts.append(_tracker_text(found.tracker, used=wanted.tracker))
+    if found.ssh_hosts:
+        parts.append(_ssh_hosts_text(found.ssh_hosts, used=wanted.ssh_hosts))
     parts.append(_TAIL)
     return "".join(parts)
 
 
-def write_config(sources: ConfigSources, disk: Disk, zone: str | None) -> bool:
+def _tracker_text(found: FoundTracker | None, *, used: bool) -> str:
+    if found is None:
+        return _TRACKER
+    lines = (f'type = "{found.type}"', f"{found.key} = {_quoted(found.value)}")
+    if used:
+        head, _, _ = _TRACKER.partition("type =")
+        return head + "\n".join(lines) + "\n"
+    # JSON's escapes keep it one line, whatever a folder is called.
+    return f"{_TRACKER}# Found here ({_quoted(found.how)[1:-1]}):\n" + "".join(
+        f"# {line}\n" for line in lines
+    )
+
+
+def _ssh_hosts_text(hosts: tuple[str, ...], *, used: bool) -> str:
+    mark = "" if used else "# "
+    names = ", ".join(_quoted(host) for host in hosts)
+    head = "\n# Hosts of ~/.ssh/config that are peers; patterns work.\n"
+    return f"{head}{mark}[spool]\n{mark}ssh_hosts = [{names}]\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a string as TOML has it; the escapes of JSON are among TOML's."""
+    return json.dumps(text).replace("\x7f", "\\u007f")
+
+
+def write_config(
+    sources: ConfigSources, disk: Disk, zone: str | None, found: Surroundings, wanted: Wanted
+) -> bool:
     """Write a config file unless there is one; tell whether one was written.
 
     Raises:
@@ -96,5 +131,5 @@ def write_config(sources: ConfigSources, disk: Disk, zone: str | None) -> bool:
     path = target_config_path(sources)
     if path.exists():
         return False
-    disk.publish(path, config_text(zone, found_readers(sources.user_home)).encode())
+    disk.publish(path, config_text(zone, found, wanted).encode())
     return True

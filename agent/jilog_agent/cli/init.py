@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jilog_agent.cli.failure import warn
+from jilog_agent.cli.init_found import asked, found_document, neighbours, print_found, working_folder
 from jilog_agent.cli.lazy import JilogCommand, global_options
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line
@@ -12,6 +13,7 @@ from jilog_agent.config import ConfigSources, load_config
 from jilog_agent.home import Home
 from jilog_agent.identity import Identity, public_key_line
 from jilog_agent.setup import target_config_path, write_config
+from jilog_agent.surroundings import Surroundings, look
 from jilog_agent.workspace import Workspace
 from jilog_ledger.disk import RealDisk
 from jilog_ledger.errors import InputError
@@ -24,6 +26,7 @@ from jilog_ledger.identifiers import Writer, check_name
     examples=(
         "jilog init",
         "jilog init --source laptop --zone ops",
+        "jilog init --scan --yes",
         "jilog init --from nas --source laptop",
         "jilog init --from nas --host 192.0.2.7 --port 7722 --host-key 'ssh-ed25519 AAAA...'",
     ),
@@ -35,6 +38,8 @@ from jilog_ledger.identifiers import Writer, check_name
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="With --from: its SSH port.")
 @click.option("--user", metavar="NAME", help="With --from: its SSH user.")
 @click.option("--host-key", metavar="KEY", help="With --from: the key it must have: 'ssh-ed25519 AAAA...'.")
+@click.option("--yes", is_flag=True, help="Use the hosts of ~/.ssh/config and the tracker found here.")
+@click.option("--scan", is_flag=True, help="Look for hosts on the local network, too.")
 @json_option
 def command(
     *,
@@ -45,9 +50,15 @@ def command(
     port: int | None,
     user: str | None,
     host_key: str | None,
+    yes: bool,
+    scan: bool,
     as_json: bool,
 ) -> None:
-    """Set this host up: a key, a first zone, a config file with the transcripts found here.
+    """Set this host up: a key, a first zone, a config file with what is found here.
+
+    Transcripts of coding agents are read from then on. Hosts of ~/.ssh/config and a tracker (beads or the
+    repository on GitHub of this folder) are asked about on a terminal, used with --yes, and else written
+    down as comments.
 
     What is there already stays as it is, so the command may be run again at any time. With --from everything
     that the peer holds of the zones comes here first: give --source the name of the lost host, and its events
@@ -63,7 +74,10 @@ def command(
             check_name(kind, name)
     options = global_options()
     sources = ConfigSources.of_process(options.config, options.home)
-    config_written = write_config(sources, RealDisk(), zone)
+    first = not target_config_path(sources).exists()
+    found = look(sources.user_home, sources.environment, working_folder()) if first else Surroundings()
+    wanted = asked(found, yes=yes, may_ask=peer is None and not as_json)
+    config_written = write_config(sources, RealDisk(), zone, found, wanted)
     config = load_config(sources)
     chosen = config.zone(zone)
     workspace = Workspace(config, Home(config.home), warn)
@@ -83,6 +97,7 @@ def command(
         )
     with workspace.open_zone(chosen, identity) as ledger:
         writer = ledger.shared.own_writer
+    nearby = neighbours(identity.key.public_key) if scan else []
     if as_json:
         print_json(
             {
@@ -96,10 +111,15 @@ def command(
                 "zone": chosen.id,
                 "ledger_path": str(chosen.ledger_path),
                 "readers": [reader.name for reader in config.readers],
+                **found_document(found, wanted, nearby),
             }
         )
         return
     _print_report(workspace, identity, writer, chosen.id, config_written=config_written)
+    print_found(found, wanted, nearby)
+    print_line()
+    print_line("next: jilog supervise --task hello -- echo hello")
+    print_line("then: jilog query --since 1h")
 
 
 def _print_report(
@@ -114,6 +134,3 @@ def _print_report(
     print_line(f"ready zone     {zone.id} at {zone.ledger_path}")
     print_line(f"      source   {identity.source} (epoch {writer.epoch})")
     print_line(f"      readers  {readers}")
-    print_line()
-    print_line("next: jilog supervise --task hello -- echo hello")
-    print_line("then: jilog query --since 1h")

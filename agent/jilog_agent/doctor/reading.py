@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jilog_agent.config.model import READER_PATHS, ReaderConfig
 from jilog_agent.doctor.finding import Finding, Level, Patient
-from jilog_agent.setup import found_readers
+from jilog_agent.surroundings import found_readers
 from jilog_ledger.errors import TrackerError
 
 
