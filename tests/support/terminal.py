@@ -8,12 +8,17 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from support.jilog_cli import TIMEOUT_SECONDS, Host
+
+
+_WITH_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+"""Makes the terminal that of the session, so that Ctrl-C typed into it is a signal, and becomes the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,13 @@ def at_terminal(
     where |= {"TERM": "xterm-256color", **more}
     try:
         with subprocess.Popen(
-            host.command(*arguments),
+            [sys.executable, "-c", _WITH_TERMINAL, *host.command(*arguments)],
             env=where,
             cwd=host.root,
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            # The session's own terminal, so that Ctrl-C typed into it is a signal.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         ) as process:
             os.close(slave)
             slave = -1
