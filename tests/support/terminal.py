@@ -16,9 +16,12 @@ from dataclasses import dataclass
 
 from support.jilog_cli import TIMEOUT_SECONDS, Host
 
-
-_WITH_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-"""Makes the terminal that of the session, so that Ctrl-C typed into it is a signal, and becomes the command."""
+_WITH_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal that of the session, so that Ctrl-C typed into it is a signal; becomes the command."""
 
 
 @dataclass(frozen=True, slots=True)
