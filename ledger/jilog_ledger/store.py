@@ -324,10 +324,15 @@ class ZoneStore:
             if batch.start >= own_from:
                 yield batch
 
-    def verify(self, *, repair: bool = True) -> VerifyReport:
-        """Read everything again; damaged segments go to quarantine unless ``repair`` is off."""
+    def verify(self, *, repair: bool = True, progress: Callable[[int], None] | None = None) -> VerifyReport:
+        """Read everything again; damaged segments go to quarantine unless ``repair`` is off.
+
+        ``progress`` is told the events of each sealed segment once it was read.
+        """
         self._cached = self._cached_active = None
-        return Verifier(self._catalog, self._appender.active_of, self._exclusive).run(repair=repair)
+        return Verifier(self._catalog, self._appender.active_of, self._exclusive).run(
+            repair=repair, progress=progress
+        )
 
 
 class Exclusive:

@@ -38,8 +38,11 @@ class Verifier:
         self._open_active = open_active
         self._exclusive = exclusive
 
-    def run(self, *, repair: bool = True) -> VerifyReport:
-        """Verify all; damaged segments go to quarantine unless ``repair`` is off."""
+    def run(self, *, repair: bool = True, progress: Callable[[int], None] | None = None) -> VerifyReport:
+        """Verify all; damaged segments go to quarantine unless ``repair`` is off.
+
+        ``progress`` is told the events of each sealed segment once it was read.
+        """
         report = VerifyReport()
         with self._exclusive():
             before = len(self._catalog.findings)
@@ -50,8 +53,12 @@ class Verifier:
         for writer in writers:
             stream = self._catalog.streams[writer]
             for number in sorted(stream.sealed):
+                # A segment that another process took away meanwhile has none left to read.
+                info = stream.sealed.get(number)
                 with self._exclusive():
                     self._verify_sealed(stream, number, report, repair=repair)
+                if progress is not None and info is not None:
+                    progress(info.events)
             with self._exclusive():
                 self._verify_active(stream, report, repair=repair)
         return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -64,7 +65,7 @@ def at_terminal(
             os.close(slave)
             slave = -1
             try:
-                text = _read(master, list(typed))
+                text = _read(master, process, list(typed))
                 return Seen(process.wait(timeout=TIMEOUT_SECONDS), text)
             finally:
                 if process.poll() is None:
@@ -75,20 +76,23 @@ def at_terminal(
             os.close(slave)
 
 
-def _read(master: int, typed: list[tuple[str, str]]) -> str:
-    """Read until nobody holds the terminal any more."""
+def _read(master: int, process: subprocess.Popen[bytes], typed: list[tuple[str, str]]) -> str:
+    """Read until the process has ended and all that it wrote was read.
+
+    The end of the process is what counts: not every kernel wakes a reader when the last writer closes.
+    """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     seen = b""
     while True:
-        ready, _, _ = select.select([master], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, f"no end in sight after {seen.decode(errors='replace')!r}"
-        try:
-            data = os.read(master, 65_536)
-        except OSError:  # EIO: the last holder of the other side has gone
-            data = b""
-        if not data:
+        ended = process.poll() is not None
+        data = b""
+        if select.select([master], [], [], 0 if ended else 0.05)[0]:
+            with contextlib.suppress(OSError):  # EIO: the last holder of the other side has gone
+                data = os.read(master, 65_536)
+        if ended and not data:
             assert not typed, f"never saw {typed[0][0]!r} in {seen.decode(errors='replace')!r}"
             return seen.decode()
         seen += data
+        assert time.monotonic() < deadline, f"no end in sight after {seen.decode(errors='replace')!r}"
         if typed and typed[0][0].encode() in seen:
             os.write(master, f"{typed.pop(0)[1]}\n".encode())

@@ -14,6 +14,9 @@ from jilog_ledger.event import JsonValue
 SCHEMA_VERSION = 1
 """The version of every ``--json`` shape (docs/cli-json.md); it grows when a key changes its meaning."""
 
+COLUMN_CELLS_MIN = 4
+"""What is cut shorter tells nothing: below that a table of many columns wraps."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -58,10 +61,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def fit(widths: Sequence[int], columns: int) -> list[int]:
-    """Shrink the widest columns, none below 8 characters, until all fit beside each other."""
+    """Shrink the widest columns, none below ``COLUMN_CELLS_MIN``, until all fit beside each other."""
     fitted = list(widths)
     room = columns - 2 * (len(fitted) - 1)
-    while sum(fitted) > room and max(fitted) > 8:
+    while sum(fitted) > room and max(fitted) > COLUMN_CELLS_MIN:
         fitted[fitted.index(max(fitted))] -= 1
     return fitted
 

@@ -9,6 +9,7 @@ import click
 from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line
+from jilog_agent.cli.progress import ProgressLine
 from jilog_agent.cli.session import open_workspace
 from jilog_ledger.event import JsonValue
 
@@ -26,8 +27,8 @@ def command(*, zone: str | None, as_json: bool) -> None:
     with workspace.zones(zone, identity) as ledgers:
         for ledger in ledgers:
             begun = time.monotonic()
-            with Projection.open(ledger) as projection:
-                report = projection.rebuild()
+            with Projection.open(ledger) as projection, ProgressLine() as progress:
+                report = projection.rebuild(progress.events_of(f"zone {ledger.zone}", ledger))
             seconds = time.monotonic() - begun
             done.append(
                 {

@@ -21,8 +21,8 @@ from jilog_ledger.times import format_time
 if TYPE_CHECKING:
     from jilog_agent.reasons import Verdict
 
-WRITERS_SHOWN = 12
-"""One screen: the writers heard of last; ``--json`` has all."""
+WRITERS_SHOWN = 6
+"""The writers heard of last: with a zone and four peers that is a screen of 24 lines; ``--json`` has all."""
 
 
 @click.command("status", cls=JilogCommand, examples=("jilog status", "jilog status --json"))
@@ -162,4 +162,4 @@ def _print_writers(status: ZoneStatus) -> None:
     ]
     print_table(("  SOURCE", "EPOCH", "SEQUENCE", "SIZE", "LAST EVENT"), rows)
     if len(latest) > WRITERS_SHOWN:
-        print_line(f"  and {len(latest) - WRITERS_SHOWN} more writers; see: jilog status --json")
+        print_line(f"  and {len(latest) - WRITERS_SHOWN} more; see: jilog status --json")

@@ -7,6 +7,7 @@ import click
 from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
 from jilog_agent.cli.output import format_bytes, print_json, print_line
+from jilog_agent.cli.progress import ProgressLine
 from jilog_agent.cli.session import open_workspace
 from jilog_agent.client import tell_agent
 from jilog_ledger.catalog import Finding
@@ -67,12 +68,14 @@ def _verify(ledger: ZoneLedger, *, repair: bool) -> dict[str, JsonValue]:
     """Verify the shared and the local stream of a zone; what opening it found counts, too."""
     findings = ledger.findings
     segments = events = bytes_read = 0
-    for store in (ledger.shared, ledger.local):
-        report = store.verify(repair=repair)
-        segments += report.segments
-        events += report.events
-        bytes_read += report.bytes_read
-        findings += report.findings
+    with ProgressLine() as progress:
+        told = progress.events_of(f"zone {ledger.zone}", ledger)
+        for store in (ledger.shared, ledger.local):
+            report = store.verify(repair=repair, progress=told)
+            segments += report.segments
+            events += report.events
+            bytes_read += report.bytes_read
+            findings += report.findings
     return {
         "zone": ledger.zone,
         "segments": segments,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jilog_ledger.event import StoredEvent
@@ -50,8 +51,9 @@ class _Bulk:
 class Applier:
     """Apply segments to one open database; it begins and commits its own transactions."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, progress: Callable[[int], None] | None = None) -> None:
         self._connection = connection
+        self._progress = progress
         self._writers: dict[tuple[str, str, int], int] = {}
         self._classes: dict[str, int] = {}
         self._next_row = 1
@@ -115,7 +117,10 @@ class Applier:
                 self._take_out(writer_id, number, known)
                 known = None
             if known is None or known.length < info.content_length:
-                added += self._apply_segment(store, info, writer_id, known)
+                fresh = self._apply_segment(store, info, writer_id, known)
+                added += fresh
+                if self._progress is not None:
+                    self._progress(fresh)
         return added
 
     def _apply_segment(

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -136,8 +136,10 @@ class Projection:
                 digest.update(bytes(stored.payload))
         return digest.digest()
 
-    def rebuild(self) -> RebuildReport:
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> RebuildReport:
         """Make the projection anew from the segments, beside the old one, and put it in its place.
+
+        ``progress`` is told the events of each segment once they are in the new file.
 
         A crash before the rename leaves the old file and a stray one, which the next rebuild removes; a crash
         inside the swap leaves none, and the next opening rebuilds.
@@ -147,7 +149,7 @@ class Projection:
             self._remove_strays()
         beside = self._ledger.root / f"{FILE_NAME}.rebuild-{os.getpid()}-{os.urandom(4).hex()}"
         with self._explained(), _new_file(beside):
-            added = _build(beside, self._ledger)
+            added = _build(beside, self._ledger, progress)
             size = beside.stat().st_size
             with self._disk.lock(self._lock_path):
                 # The log goes with the database it belongs to: SQLite drops a log that has no database.
@@ -263,7 +265,7 @@ def _driver_connection(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _build(path: Path, ledger: ZoneLedger) -> int:
+def _build(path: Path, ledger: ZoneLedger, progress: Callable[[int], None] | None) -> int:
     """Write a whole projection into an empty file: no journal, indexes last, one sync at the end."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
@@ -271,7 +273,7 @@ def _build(path: Path, ledger: ZoneLedger) -> int:
             connection.execute(f"PRAGMA {pragma}")
         for statement in schema.table_statements():
             connection.execute(statement)
-        applier = Applier(connection)
+        applier = Applier(connection, progress)
         added = applier.apply(ledger.local, local=True) + applier.apply(ledger.shared, local=False)
         for statement in schema.index_statements():
             connection.execute(statement)
