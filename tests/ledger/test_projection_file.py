@@ -58,7 +58,7 @@ def test_file_of_a_running_rebuild_is_locked_and_goes_when_it_fails(
     ledger = ledger_in(tmp_path)
     seen = []
 
-    def fail(path: Path, _: ZoneLedger) -> int:
+    def fail(path: Path, *_: object) -> int:
         with path.open() as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         seen.append(path)
