@@ -237,3 +237,16 @@ def test_page_of_best_matches_keeps_their_order(ledger: ZoneLedger) -> None:
 
     assert len(every) == 20
     assert pages == every
+
+
+def test_any_number_of_files_can_be_asked_for_at_once(ledger: ZoneLedger) -> None:
+    """More than an expression of SQLite's may be deep (1,000), and names that only look like others."""
+    wanted = ["src/a.py", "src/ü b'\".py", "docs", "docs/x/y.md"]
+    others = ["src/a.pyc", "docs0", "doc", "docs.md"]
+    names = [*wanted, *others]
+    ledger.append([entry(n, title=name, files=(FileRef("repo", name),)) for n, name in enumerate(names)])
+    asked = [*wanted[:3], *(f"no/{number}" for number in range(3_000))]
+    with Projection.open(ledger) as projection:
+        found = titles(projection, files=(FileScope(tuple(FileRef("repo", name) for name in asked)),))
+
+    assert found == wanted

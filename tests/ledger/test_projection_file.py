@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from sqlalchemy.sql.compiler import SQLCompiler
 
+from jilog_ledger.decision import FileRef, FileScope
 from jilog_ledger.errors import StorageError
 from jilog_ledger.event import EventDraft
 from jilog_ledger.keys import SigningKey
@@ -142,3 +144,39 @@ def test_known_objects_are_those_of_shared_events_of_the_classes_asked_for(tmp_p
         known = projection.known_objects(asked, ("learning", "review"))
 
     assert known == {f"signal:{number}" for number in range(600, 1200)}
+
+
+def test_statement_is_compiled_once_however_often_the_projection_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling takes longer than running: an agent opens a projection for each request."""
+    ledger = ledger_in(tmp_path)
+    compiled: list[object] = []
+    begin = SQLCompiler.__init__
+
+    def counted(
+        self: SQLCompiler, dialect: object, statement: object, *rest: object, **options: object
+    ) -> None:
+        if isinstance(statement, sqlalchemy.Select):
+            compiled.append(statement)
+        begin(self, dialect, statement, *rest, **options)  # type: ignore[arg-type] # what it was called with
+
+    monkeypatch.setattr(SQLCompiler, "__init__", counted)
+
+    for files in range(1, 6):
+        scope = FileScope(tuple(FileRef("repo", f"file-{number}.py") for number in range(files)))
+        with Projection.open(ledger) as projection:
+            projection.rebuild()
+            assert projection.query(EventQuery(files=(scope,))) == []
+
+    assert len(compiled) == 1
+
+
+def test_engines_of_many_zones_are_bounded(tmp_path: Path) -> None:
+    most = database._engine.cache_info().maxsize
+    assert most is not None
+
+    for number in range(most + 5):
+        database._engine(tmp_path / str(number))
+
+    assert database._engine.cache_info().currsize == most

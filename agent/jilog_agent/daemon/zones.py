@@ -135,7 +135,7 @@ class Zones:
         """Give one zone, or all, for one request.
 
         Projections are opened per request, in two milliseconds, and not kept: while one is open,
-        ``jilog rebuild`` waits.
+        ``jilog rebuild`` waits. What takes long, compiled statements, the projection keeps by itself.
         """
         zones = [OpenZone(ledger, self.workspace.disk) for ledger in self.chosen(zone_id)]
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import sqlite3
@@ -38,6 +39,9 @@ from jilog_ledger.projection.query import (
 FILE_NAME = "projection.sqlite"
 LOCK_NAME = "projection.lock"
 _BUSY_TIMEOUT_SECONDS = 10
+_ENGINES_MAX = 64
+"""Paths whose engines are kept in one process, each with at most 500 statements: zones are few."""
+
 _PRIMARY_CODE = 0xFF  # SQLite's extended result codes carry the primary one in the low byte
 
 
@@ -245,8 +249,13 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
+@functools.lru_cache(_ENGINES_MAX)
 def _engine(path: Path) -> Engine:
-    """Make an engine whose connections are plain autocommit ones: transactions are begun by name."""
+    """Give the engine of a path, whose connections are plain autocommit ones: transactions are begun by name.
+
+    An engine is kept for the statements it has compiled, which takes longer than to run them, and holds no
+    connection, so that it does not matter which file has the path by now. Threads may share it.
+    """
     # Not as text: the home may lie in a folder whose name has a percent sign or a question mark.
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
 

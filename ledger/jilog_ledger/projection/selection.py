@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, tuple_
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, select, tuple_, union_all
 
 from jilog_ledger.decision import FileRef, FileScope
 from jilog_ledger.projection.schema import events, facets, file_refs, writers
+
+_Part = Callable[[int], ColumnElement[Any]]
+"""Gives one part of a listed name: its repository, and a path or both ends of a range."""
 
 
 def has_facet(name: str, value: str) -> ColumnElement[bool]:
@@ -15,18 +22,45 @@ def has_facet(name: str, value: str) -> ColumnElement[bool]:
 
 
 def concerns(scopes: tuple[FileScope, ...]) -> ColumnElement[bool]:
-    """Ask for events that speak of one of these files, or of one below one of these folders."""
-    conditions = [_at_or_below(name) for scope in scopes for name in scope.names]
-    return events.c.id.in_(select(file_refs.c.event).where(or_(false(), *conditions)))
+    """Ask for events that speak of one of these files, or of one below one of these folders.
 
-
-def _at_or_below(name: FileRef) -> ColumnElement[bool]:
-    same = file_refs.c.repository == name.repository
-    if not name.path:
-        return same
+    The names are one parameter: the statement is the same for any number of files, so that it is compiled
+    once, and no deeper than SQLite takes (1,000 levels).
+    """
+    names = sorted({name for scope in scopes for name in scope.names}, key=_name_key)
+    same = json.dumps([_name_key(name) for name in names])
     # '0' is the character after '/': the index gives everything below a folder as one range.
-    below = and_(file_refs.c.path >= f"{name.path}/", file_refs.c.path < f"{name.path}0")
-    return and_(same, or_(file_refs.c.path == name.path, below))
+    below = json.dumps(
+        [
+            (name.repository, f"{name.path}/", f"{name.path}0") if name.path else (name.repository, "", None)
+            for name in names
+        ]
+    )
+    return events.c.id.in_(union_all(_spoken_of(same, _is), _spoken_of(below, _is_within)))
+
+
+def _name_key(name: FileRef) -> tuple[str, str]:
+    return name.repository, name.path
+
+
+def _spoken_of(listed: str, condition: Callable[[_Part], ColumnElement[bool]]) -> Select[tuple[int]]:
+    each = func.json_each(listed).table_valued("value")
+
+    def part(number: int) -> ColumnElement[Any]:
+        return func.json_extract(each.c.value, literal_column(f"'$[{number}]'"))
+
+    named = and_(file_refs.c.repository == part(0), condition(part))
+    return select(file_refs.c.event).select_from(each.join(file_refs, named))
+
+
+def _is(part: _Part) -> ColumnElement[bool]:
+    return file_refs.c.path == part(1)
+
+
+def _is_within(part: _Part) -> ColumnElement[bool]:
+    # A range without an end has everything: in SQLite each text is smaller than each blob.
+    end = func.coalesce(part(2), literal_column("x''"))
+    return and_(file_refs.c.path >= part(1), file_refs.c.path < end)
 
 
 def not_linked(name: str) -> ColumnElement[bool]:
