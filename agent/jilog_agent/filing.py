@@ -59,7 +59,8 @@ class Office:
         if self.name == "none":
             where = self.config.path or "~/.jilog.toml"
             raise InputError(
-                "no tracker is configured", hint=f'write [tracker] with type = "github" and repo into {where}'
+                "no tracker is configured",
+                hint=f'under [tracker] in {where}: type = "github" and repo = "OWNER/NAME"',
             )
         return self.tracker()
 

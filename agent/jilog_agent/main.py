@@ -17,6 +17,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status; every failure has been told on stderr by then."""
     try:
+        _occupy_standard_descriptors()
         if arguments in (["--version"], ["-V"]):
             return _print_version()
         if arguments[:2] == ["hooks", "run"] and "--help" not in arguments:
@@ -30,6 +31,27 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         # Only a Ctrl-C while modules are being imported arrives here; nothing has been opened yet.
         return 130
+
+
+def _occupy_standard_descriptors() -> None:
+    """Put something in the place of standard streams that the caller closed.
+
+    Else the next file that is opened, a segment perhaps, would become standard output, and what a child
+    prints would end in it. Writing to the closed output stays an error: it is open for reading only.
+    """
+    if sys.stdin is not None and sys.stdout is not None and sys.stderr is not None:
+        return
+    import os
+
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken, which is this one.
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _print_version() -> int:

@@ -243,6 +243,36 @@ def test_a_full_output_device_is_an_error_and_no_traceback(host: Host) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["--help"]])
+def test_a_closed_output_is_an_error_and_no_traceback(host: Host, arguments: list[str]) -> None:
+    host.run("init")
+    close_and_run = ["sh", "-c", 'exec "$@" >&-', "sh", *host.command(*arguments)]
+
+    done = subprocess.run(
+        close_and_run, env=host.environment(), stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (
+        5,
+        "jilog: error: cannot write the output: Bad file descriptor\n",
+    )
+
+
+def test_what_a_task_says_on_closed_streams_does_not_end_in_the_ledger(host: Host) -> None:
+    host.run("init")
+    command = host.command("supervise", "--task", "x", "--", "sh", "-c", "echo out; echo err >&2; exit 0")
+
+    subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command],
+        env=host.environment(),
+        check=False,
+        timeout=60,
+    )
+
+    assert host.run("verify").returncode == 0
+    assert [payload["status"] for payload in host.payloads()] == ["started", "succeeded"]
+
+
 def test_a_bug_is_one_line_and_its_traceback_is_shown_on_request(host: Host) -> None:
     program = (
         "import sys\n"

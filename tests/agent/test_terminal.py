@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,3 +121,20 @@ def test_a_stopped_jilog_stops_its_task_and_both_go_on_together(host: Host) -> N
 
         assert screen.status() == 0
         assert "went on" in screen.seen
+
+
+def test_the_next_command_is_whole_in_a_narrow_terminal(host: Host) -> None:
+    host.run("peer", "add", "a-host-with-a-long-name", "no-such-host.invalid")
+    reader, writer = pty.openpty()
+    with os.fdopen(reader, "rb", buffering=0) as shown, os.fdopen(writer, "wb") as terminal:
+        subprocess.run(
+            host.command("spool", "status"),
+            env=host.environment(COLUMNS="60"),
+            stdout=terminal,
+            check=True,
+            timeout=60,
+        )
+        lines = shown.read(65536).decode().splitlines()
+
+    assert "      next: jilog spool sync a-host-with-a-long-name" in lines
+    assert all(len(line) <= 60 for line in lines if not line.startswith("      "))

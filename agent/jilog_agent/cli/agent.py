@@ -11,7 +11,7 @@ import click
 from jilog_agent.cli.failure import note
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
 from jilog_agent.cli.options import json_option
-from jilog_agent.cli.output import print_json, print_line
+from jilog_agent.cli.output import counted, print_json, print_line
 from jilog_agent.cli.session import open_workspace, recording_identity
 from jilog_agent.workspace import Workspace
 from jilog_ledger.errors import JilogError
@@ -149,12 +149,13 @@ def _asked(workspace: Workspace) -> dict[str, JsonValue] | None:
 
 def _print_status(document: dict[str, JsonValue]) -> None:
     print_line(f"agent {document['version']}, pid {document['pid']}, since {document['started']}")
-    print_line(f"  socket       {document['socket']}, {document['clients']} clients")
+    print_line(f"  socket       {document['socket']}, {counted(int(str(document['clients'])), 'client')}")
     print_line(f"  endpoint     {document['endpoint'] or 'none; set listen in [agent]'}")
     zones = document["zones"]
     assert isinstance(zones, list)
     print_line(f"  zones        {', '.join(str(zone) for zone in zones)}")
-    print_line(f"  last review  {document['last_review'] or 'never'}")
+    # `jilog status` tells of every review; this is about the agent's own at review_at.
+    print_line(f"  own review   {document['last_review'] or 'none yet'}")
     if document["read_only"]:
         print_line(f"  read-only    {document['read_only']}")
     peers = document["peers"]

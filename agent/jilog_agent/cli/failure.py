@@ -15,6 +15,7 @@ from jilog_ledger.errors import JilogError, StorageError
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 DEBUG_VARIABLE = "JILOG_DEBUG"
+_OUTPUT_FAILURES = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
 
 
 def run_reported(arguments: list[str]) -> int:
@@ -53,6 +54,7 @@ def _run(arguments: list[str]) -> int:
         return error.exit_code
     except Exception as error:
         if isinstance(error, OSError) and _is_stdout_failure(error):
+            _drop_stdout()
             raise StorageError(f"cannot write the output: {error.strerror}") from error
         return _report_bug(error)
     return 0
@@ -145,7 +147,7 @@ def _write_stderr(text: str) -> None:
 
 
 def _is_stdout_failure(error: OSError) -> bool:
-    return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+    return error.filename is None and error.errno in _OUTPUT_FAILURES
 
 
 def _flush_stdout() -> None:

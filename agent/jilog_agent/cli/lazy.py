@@ -150,5 +150,5 @@ class UnknownName(click.UsageError):
         self, kind: str, name: str, known: Sequence[str], context: click.Context | None = None
     ) -> None:
         super().__init__(f"no such {kind}: {name}", context)
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         self.hint = f"did you mean {nearest[0]!r}?" if nearest else f"the {kind}s are: {', '.join(known)}"

@@ -50,14 +50,27 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; on a terminal the widest column gives way until the line fits."""
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int = 0) -> None:
+    """Print aligned columns; on a terminal the widest column gives way until the line fits.
+
+    The last ``whole`` columns, such as a command to type, are never cut: where they do not fit they come
+    below their row, each on a line of its own.
+    """
     widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
-    if sys.stdout is not None and sys.stdout.isatty():
-        widths = fit(widths, shutil.get_terminal_size().columns)
+    beside = len(headers)
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        if sum(widths) + 2 * (len(widths) - 1) > columns:
+            beside -= whole
+        widths = fit(widths[:beside], columns)
     for row in (headers, *rows):
-        cells = [_cut(plain(cell), width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells = [_cut(plain(cell), width).ljust(width) for cell, width in zip(row, widths, strict=False)]
         print_line("  ".join(cells).rstrip())
+        if row is headers:
+            continue
+        for header, cell in zip(headers[beside:], row[beside:], strict=True):
+            if cell:
+                print_line(f"      {header.lower()}: {plain(cell)}")
 
 
 def fit(widths: Sequence[int], columns: int) -> list[int]:
@@ -71,6 +84,11 @@ def fit(widths: Sequence[int], columns: int) -> list[int]:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun: ``1 segment``, ``2 segments``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def format_bytes(count: int) -> str:

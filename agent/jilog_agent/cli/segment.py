@@ -136,7 +136,11 @@ def info(*, as_json: bool, file: Path) -> None:
         print_json(document)
         return
     for name, value in document.items():
-        shown = format_bytes(value) if name == "bytes" and isinstance(value, int) else value
+        shown = value
+        if isinstance(value, bool):
+            shown = "yes" if value else "no"
+        elif name == "bytes" and isinstance(value, int):
+            shown = format_bytes(value)
         print_line(f"{name.replace('_', ' '):16} {shown}")
 
 

@@ -131,7 +131,7 @@ def _print_verdicts(history: Mapping[str, SyncRecord], verdicts: Mapping[str, Se
                 )
         if not of_peer:
             rows.append((name, "-", "in_sync" if record and record.ok else "-", at, "-", "", ""))
-    print_table(("PEER", "ZONE", "STATE", "LAST TRIED", "LAG", "WHY", "NEXT"), rows)
+    print_table(("PEER", "ZONE", "STATE", "LAST TRIED", "LAG", "WHY", "NEXT"), rows, whole=2)
 
 
 def _lag_text(verdict: Verdict) -> str:

@@ -54,4 +54,4 @@ def print_directories(workspace: Workspace) -> None:
     ]
     if rows:
         print_line()
-        print_table(("  DIRECTORY", "STATE", "LAST PASS", "WHY", "NEXT"), rows)
+        print_table(("  DIRECTORY", "STATE", "LAST PASS", "WHY", "NEXT"), rows, whole=2)

@@ -9,7 +9,7 @@ import click
 
 from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
-from jilog_agent.cli.output import format_bytes, print_json, print_line, print_table
+from jilog_agent.cli.output import counted, format_bytes, print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
 from jilog_agent.cli.spool_directory_status import directories_document, print_directories
 from jilog_agent.inspection import WriterStatus, ZoneStatus, inspect_zone
@@ -64,7 +64,7 @@ def command(*, zone: str | None, as_json: bool) -> None:
     if peers:
         print_line()
         rows = [(f"  {name}", item.reason.value, item.detail, item.next_step) for name, item in peers.items()]
-        print_table(("  PEER", "STATE", "WHY", "NEXT"), rows)
+        print_table(("  PEER", "STATE", "WHY", "NEXT"), rows, whole=2)
     print_directories(workspace)
 
 
@@ -117,8 +117,9 @@ def _print_zone(status: ZoneStatus) -> None:
     print_line()
     print_line(f"zone {status.zone}  {status.path}")
     print_line(
-        f"  {status.events} events of {len(status.writers)} writers in {status.segments} segments,"
-        f" {format_bytes(status.bytes)}; own sequence {status.own.sequence}"
+        f"  {counted(status.events, 'event')} of {counted(len(status.writers), 'writer')}"
+        f" in {counted(status.segments, 'segment')}, {format_bytes(status.bytes)};"
+        f" own sequence {status.own.sequence}"
     )
     if status.local_events:
         print_line(f"  {status.local_events} confidential events, which stay on this host")

@@ -6,7 +6,7 @@ import click
 
 from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.options import json_option, zone_option
-from jilog_agent.cli.output import format_bytes, print_json, print_line
+from jilog_agent.cli.output import counted, format_bytes, print_json, print_line
 from jilog_agent.cli.progress import ProgressLine
 from jilog_agent.cli.session import open_workspace
 from jilog_agent.client import tell_agent
@@ -96,10 +96,12 @@ def _finding(finding: Finding) -> JsonValue:
 
 
 def _print_report(report: dict[str, JsonValue]) -> None:
-    size = report["bytes"]
+    size, segments, events = report["bytes"], report["segments"], report["events"]
     assert isinstance(size, int)
+    assert isinstance(segments, int)
+    assert isinstance(events, int)
     print_line(
-        f"zone {report['zone']}: {report['segments']} segments, {report['events']} events,"
+        f"zone {report['zone']}: {counted(segments, 'segment')}, {counted(events, 'event')},"
         f" {format_bytes(size)} read"
     )
     findings = report["findings"]

@@ -6,6 +6,7 @@ came from is kept in the payload under ``imported``; an export puts both back as
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from jilog_agent.decisions.zones import OpenZone
 from jilog_agent.imports.append import Candidate, append_missing, candidate
 from jilog_agent.imports.report import ImportReport
 from jilog_ledger.errors import InputError, JilogError
-from jilog_ledger.event import Event, EventDraft, JsonValue, encode_payload, tier_name
+from jilog_ledger.event import Event, EventDraft, JsonValue, tier_name
 from jilog_ledger.identifiers import format_uuid, parse_uuid
 from jilog_ledger.json_segment import (
     SEGMENT_BYTES_MAX,
@@ -171,9 +172,18 @@ def export_json_segments(events: Iterable[Event]) -> Iterator[tuple[str, bytes]]
 
 
 def _same(held: Event, draft: EventDraft) -> bool:
+    """Tell whether a held event is what a draft says, or is the very one that the draft was exported from."""
     stored = draft.stored(1)
-    return (held.stored.event_class, held.stored.timestamp_ns, held.stored.tier) == (
+    if (held.stored.event_class, held.stored.timestamp_ns, held.stored.tier) != (
         stored.event_class,
         stored.timestamp_ns,
         stored.tier,
-    ) and encode_payload(held.payload()) == bytes(stored.payload)
+    ):
+        return False
+    payloads = (held.payload(), draft_of(json_event(held)).payload)
+    return _sorted_json(draft.payload) in [_sorted_json(payload) for payload in payloads]
+
+
+def _sorted_json(payload: JsonValue) -> str:
+    """Write a payload without regard to the order of its keys, which a JSON segment does not keep."""
+    return json.dumps(payload, sort_keys=True)

@@ -21,7 +21,7 @@ from jilog_agent.imports.json_segments import (
 from jilog_agent.imports.report import ImportReport
 from jilog_ledger.decision import FileRef
 from jilog_ledger.errors import InputError
-from jilog_ledger.event import Event
+from jilog_ledger.event import Event, EventDraft
 from jilog_ledger.identifiers import Writer, derived_event_id, format_uuid
 from jilog_ledger.json_segment import JsonEvent, file_name, write_json_segment
 from jilog_ledger.projection import EventQuery
@@ -195,6 +195,23 @@ def test_exported_segments_can_be_imported_again_and_are_the_same_each_time(tmp_
             "entry 1",
             "entry 0",
         ]
+
+
+def test_segments_that_a_zone_exported_are_no_news_to_it(tmp_path: Path) -> None:
+    from support.decision_zone import write
+
+    with open_zone(tmp_path / "zone") as zone:
+        zone.ledger.append([EventDraft("state_change", {"z": 1, "a": {"y": [True], "b": 1.5}})])
+        write(zone, "an entry")
+        exported = list(
+            export_json_segments(zone.projection.query(EventQuery(oldest_first=True, limit=None)))
+        )
+    for name, content in exported:
+        (tmp_path / name).write_bytes(content)
+
+    report = run(tmp_path / "zone", tmp_path / exported[0][0])
+
+    assert (report.added, report.present, reasons(report)) == (0, 2, {})
 
 
 def test_export_numbers_the_segments_of_each_source(tmp_path: Path) -> None:
