@@ -50,6 +50,7 @@ class Reason(Enum):
     PEER_READ_ONLY = "peer_read_only"
     PEER_FAILED = "peer_failed"
     DAMAGED = "damaged"
+    AGENT_HUNG = "agent_hung"
     BUSY = "busy"
     CONFIGURATION = "configuration"
     ZONE_NOT_GRANTED = "zone_not_granted"
@@ -106,6 +107,10 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.PEER_READ_ONLY: ("the file system of the peer is read-only", "on {peer}: mount"),
     Reason.PEER_FAILED: ("the peer ended the session", "on {peer}: jilog status"),
     Reason.DAMAGED: ("a segment of this host is damaged", "jilog verify"),
+    Reason.AGENT_HUNG: (
+        "the agent of this host does not answer; nothing is replicated",
+        "jilog agent stop && jilog agent start",
+    ),
     Reason.BUSY: ("another process holds the zone", "jilog agent status"),
     Reason.CONFIGURATION: ("the configuration cannot be used", "jilog config show"),
     Reason.ZONE_NOT_GRANTED: (
@@ -201,12 +206,14 @@ class HostFacts:
 
     ``without_holder`` are streams with missing segments that every peer was asked for in vain. ``source`` is
     the name that peers know this host by.
+    ``agent_hung``: an agent holds the socket and does not answer.
     """
 
     home: str
     zones: Mapping[str, Sequence[WriterFacts]]
     read_only: str | None = None
     disk_low: str | None = None
+    agent_hung: bool = False
     without_holder: frozenset[tuple[str, Writer]] = frozenset()
     source: str = "NAME"
 
@@ -281,6 +288,8 @@ def _whole_zone(peer: PeerFacts, host: HostFacts, zone: str) -> tuple[Reason, st
     """Give the reason that concerns the whole zone, if there is one; the nearest to this host comes first."""
     if peer.resting is not None:
         return peer.resting.reason, peer.resting.detail
+    if host.agent_hung:
+        return Reason.AGENT_HUNG, ""
     if host.read_only is not None:
         return Reason.DISK_FULL, host.read_only
     if host.disk_low is not None:

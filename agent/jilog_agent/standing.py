@@ -26,6 +26,9 @@ from jilog_ledger.times import parse_rfc3339
 from jilog_spool.causes import Cause, cause_of
 from jilog_spool.peers import Peer
 
+ANSWER_SECONDS = 30.0
+"""An agent that says nothing for so long hangs, also where the machine is busy."""
+
 
 def verdicts_by_peer(
     workspace: Workspace, ledgers: Sequence[ZoneLedger], now_ns: int
@@ -46,8 +49,15 @@ def verdicts_by_peer(
     ]
     zones = {ledger.zone: zone_facts(ledger) for ledger in ledgers}
     home = str(workspace.home.root)
-    source = workspace.identity().source
-    host = HostFacts(home, zones, agent.read_only, agent.disk_low, without_holder(zones, peers), source)
+    host = HostFacts(
+        home,
+        zones,
+        agent.read_only,
+        agent.disk_low,
+        agent_hung=agent.hung,
+        without_holder=without_holder(zones, peers),
+        source=workspace.identity().source,
+    )
     return {peer.name: judge(peer, host, now_ns) for peer in peers}
 
 
@@ -75,9 +85,10 @@ def _resting(workspace: Workspace, name: str) -> Resting | None:
 class _AgentStatus:
     """What a running agent says; without one nobody is connected."""
 
-    def __init__(self, document: object = None) -> None:
+    def __init__(self, document: object = None, *, hung: bool = False) -> None:
         fields: Mapping[str, object] = document if isinstance(document, dict) else {}
         read_only, low, peers = (fields.get(key) for key in ("read_only", "disk_low", "peers"))
+        self.hung = hung
         self.read_only = read_only if isinstance(read_only, str) else None
         self.disk_low = low if isinstance(low, str) else None
         self.connected = {
@@ -89,14 +100,14 @@ class _AgentStatus:
 
 def _agent_status(workspace: Workspace) -> _AgentStatus:
     try:
-        client = AgentClient.connect(workspace.home)
+        client = AgentClient.connect(workspace.home, ANSWER_SECONDS)
         if client is None:
             return _AgentStatus()
         with client:
             return _AgentStatus(client.call("status"))
-    except JilogError:
-        # It is gone, hangs, or cannot even answer this: what it wrote down tells the rest.
-        return _AgentStatus()
+    except JilogError as error:
+        # It hangs, is gone, or cannot even answer this: what it wrote down tells the rest.
+        return _AgentStatus(hung=isinstance(error.__cause__, TimeoutError))
 
 
 def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:

@@ -33,8 +33,12 @@ class Chronicle:
         if result.error is None:
             self._served_at[result.peer.name] = time.monotonic()
         else:
-            self._served_at.pop(result.peer.name, None)
+            self.lost(result.peer.name)
         await self.note(result)
+
+    def lost(self, name: str) -> None:
+        """Let it count again whether a peer answers, as a session with it broke off."""
+        self._served_at.pop(name, None)
 
     async def note_called(self, result: PeerResult) -> None:
         """Remember how a session stands that this host began.
@@ -43,6 +47,8 @@ class Chronicle:
         """
         served_at = self._served_at.get(result.peer.name)
         answered = result.error is None or result.report.peer
+        if answered and result.error is not None:
+            self.lost(result.peer.name)
         recent = served_at is not None and time.monotonic() - served_at < limits.SERVED_COUNTS_SECONDS
         if answered or not recent:
             await self.note(result)

@@ -161,6 +161,8 @@ class Endpoint:
     def _told(self, peer: str, session: Session, failure: JilogError | None) -> None:
         self._conversations.end(session)
         serving = self._open.pop(session, None)
+        if serving is not None and failure is not None:
+            self._chronicle.lost(serving.name)
         # A session that was level and then lost its line leaves nothing to tell.
         if serving is not None and session.report.peer and not (serving.settled and failure):
             self._note(serving, session, failure)

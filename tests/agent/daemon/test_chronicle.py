@@ -77,6 +77,16 @@ def test_after_the_peers_own_session_was_lost_a_failed_call_says_that_it_is_off(
     assert book.error() is None
 
 
+def test_after_a_session_was_lost_that_this_host_began_a_failed_call_says_that_the_peer_is_off(
+    book: Book,
+) -> None:
+    book.served(SERVED)
+    book.called(LOST)
+    book.called(NO_ANSWER)
+
+    assert book.error() == "beta does not answer"
+
+
 def test_what_a_peer_that_answered_says_counts_though_it_calls_as_well(book: Book) -> None:
     book.served(SERVED)
     refusal = PeerResult(BETA, SessionReport(peer="beta"), PeerError("beta: its disk is full"), 1.0)

@@ -55,6 +55,7 @@ CASES: list[tuple[Reason, PeerFacts, HostFacts]] = [
     (Reason.NEVER_SYNCED, PeerFacts("beta", "b", ("main",)), HOST),
     (Reason.PAUSED, replace(PEER, resting=Resting(Reason.PAUSED, "for now", "resume")), HOST),
     (Reason.QUIET_HOURS, replace(PEER, resting=Resting(Reason.QUIET_HOURS, "till 7", "sync")), HOST),
+    (Reason.AGENT_HUNG, PEER, replace(HOST, agent_hung=True)),
     (Reason.DISK_LOW, PEER, replace(HOST, disk_low="99 MiB are free on the disk")),
     (Reason.DISK_FULL, PEER, replace(HOST, read_only="99 MiB are free on the disk")),
     (Reason.ZONE_NOT_GRANTED, replace(PEER, zones_not_shared=frozenset({"main"})), HOST),
