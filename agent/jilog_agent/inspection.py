@@ -94,7 +94,7 @@ def inspect_zone(ledger: ZoneLedger, disk: Disk) -> ZoneStatus:
         writers=tuple(item for item in writers if item.events),
         local_events=sum(item.events for item in local),
         projection=_inspect_projection(ledger.root, disk),
-        quarantined=_quarantined(ledger.shared, disk) + _quarantined(ledger.local, disk),
+        quarantined=_quarantined(ledger.shared) + _quarantined(ledger.local),
         forks=sum(name.endswith(".fork") for name in disk.list_directory(ledger.shared.layout.forks)),
         findings=tuple(ledger.findings),
     )
@@ -113,8 +113,10 @@ def _inspect_writer(store: ZoneStore, writer: Writer) -> WriterStatus:
     )
 
 
-def _quarantined(store: ZoneStore, disk: Disk) -> int:
-    return sum(name.endswith(".seg") for name in disk.list_directory(store.layout.quarantine))
+def _quarantined(store: ZoneStore) -> int:
+    """Count the segments that are damaged and not held: a damaged copy stays when a whole one has come."""
+    held = {(writer, info.number) for writer in store.writers() for info in store.segments(writer)}
+    return len(store.quarantined() - held)
 
 
 def _inspect_projection(root: Path, disk: Disk) -> ProjectionStatus:

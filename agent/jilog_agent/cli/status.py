@@ -140,10 +140,9 @@ def _projection_text(status: ZoneStatus) -> str:
 
 def _quarantine_text(status: ZoneStatus) -> str:
     if not status.quarantined:
-        return "empty"
-    return (
-        f"{status.quarantined} damaged segments; a peer that holds them sends them again: jilog spool repair"
-    )
+        return "nothing waits"
+    damaged = counted(status.quarantined, "damaged segment")
+    return f"{damaged}; a peer that has the whole one sends it again: jilog spool repair"
 
 
 def _print_writers(status: ZoneStatus) -> None:

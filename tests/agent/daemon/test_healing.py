@@ -93,6 +93,9 @@ def test_two_of_three_copies_of_everything_come_back_by_command(fleet: list[Host
     assert [(done.returncode, json.loads(done.stdout)["missing"]) for done in last] == [(0, [])] * 3
     assert same_again(fleet, before)
     assert all(host.run("spool", "verify").returncode == 0 for host in fleet)
+    # The damaged copies are still there to be looked at; nothing is missing any more.
+    assert all(any((host.zone / "quarantine").glob("*.seg")) for host in fleet)
+    assert [host.json("status")["zones"][0]["quarantined"] for host in fleet] == [0, 0, 0]  # type: ignore[index, call-overload] # documented
 
 
 def test_two_of_three_copies_of_everything_come_back_by_the_agents_alone(fleet: list[Host]) -> None:
