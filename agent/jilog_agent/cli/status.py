@@ -21,8 +21,8 @@ from jilog_ledger.times import format_time
 if TYPE_CHECKING:
     from jilog_agent.reasons import Verdict
 
-WRITERS_SHOWN = 6
-"""The writers heard of last: with a zone and four peers that is a screen of 24 lines; ``--json`` has all."""
+WRITERS_SHOWN = 4
+"""The writers heard of last: with a zone and three peers that is a screen of 24 lines; ``--json`` has all."""
 
 
 @click.command("status", cls=JilogCommand, examples=("jilog status", "jilog status --json"))
@@ -64,7 +64,7 @@ def command(*, zone: str | None, as_json: bool) -> None:
     if peers:
         print_line()
         rows = [(f"  {name}", item.reason.value, item.detail, item.next_step) for name, item in peers.items()]
-        print_table(("  PEER", "STATE", "WHY", "NEXT"), rows, whole=2)
+        print_table(("  PEER", "STATE", "WHY", "NEXT"), rows, whole=1)
     print_directories(workspace)
 
 
