@@ -180,12 +180,13 @@ class PeerFacts:
     ``level`` is what both held when they were last level, at ``level_at_ns`` (0: never). ``peer_has`` are the
     last sequences of writers of which it had more than this host when it told. ``cause`` and
     ``detail`` tell why the last session failed; None when it did not. ``missing_bytes`` were offered and have
-    not arrived.
+    not arrived. ``inbound``: it has no endpoint and calls this host, which cannot call it.
     """
 
     name: str
     address: str
     zones: tuple[str, ...]
+    inbound: bool = False
     synced: bool = False
     connected: bool = False
     resting: Resting | None = None
@@ -347,6 +348,8 @@ def _verdict(
 ) -> Verdict:
     reason, detail = why
     words, step = _WORDS[reason]
+    if peer.inbound and step.startswith("jilog spool sync"):
+        step = "on {peer}: jilog spool sync"
     # The zones of a peer are set as a whole: those that it shares already have to be named, too.
     shared = [known for known in peer.zones if known == zone or known not in peer.zones_not_shared]
     next_step = step.format(

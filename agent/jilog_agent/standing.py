@@ -148,12 +148,19 @@ def peer_facts(
     """Turn what is remembered of a peer into facts."""
     if record is None:
         return PeerFacts(
-            peer.name, peer.address, zones, synced=connected, connected=connected, resting=resting
+            peer.name,
+            peer.address,
+            zones,
+            peer.inbound,
+            synced=connected,
+            connected=connected,
+            resting=resting,
         )
     return PeerFacts(
         name=peer.name,
         address=peer.address,
         zones=zones,
+        inbound=peer.inbound,
         synced=record.ok or record.level_at is not None or bool(record.zones),
         connected=connected,
         cause=_cause(record),

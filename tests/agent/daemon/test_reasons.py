@@ -121,6 +121,12 @@ def test_lags_are_not_known_before_the_first_sync_and_none_while_connected() -> 
     assert (connected.lag_events, connected.lag_seconds) == (0, 0)
 
 
+def test_a_peer_that_calls_this_host_is_told_of_with_what_to_type_over_there() -> None:
+    (never,) = judge(PeerFacts("beta", "beta", ("main",), inbound=True), HOST, NOW)
+
+    assert (never.reason, never.next_step) == (Reason.NEVER_SYNCED, "on beta: jilog spool sync")
+
+
 def test_a_clock_five_minutes_ahead_is_not_yet_named() -> None:
     (verdict,) = judge(PEER, with_stream(last_time_ns=NOW + 299 * SECOND_NS), NOW)
 
