@@ -144,7 +144,7 @@ def problems_after(disk: MemoryDisk, acknowledged: Acknowledged) -> list[str]:
 
 @pytest.mark.parametrize("aftermath", list(Aftermath), ids=lambda aftermath: aftermath.name.lower())
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_power_cut_at_any_disk_operation_loses_nothing_acknowledged(
+def test_af32_power_cut_at_any_disk_operation_loses_nothing_acknowledged(
     scenario: Scenario, aftermath: Aftermath
 ) -> None:
     """Invariant 1, on a disk that keeps its promises and nothing more."""

@@ -299,7 +299,7 @@ def test_af46_nobody_else_may_look_in(agent: Host) -> None:
     assert wrong == set()
 
 
-def test_a_foreground_agent_ends_with_status_0_on_sigterm_and_logs_json(host: Host) -> None:
+def test_af30_a_foreground_agent_ends_with_status_0_on_sigterm_and_logs_json(host: Host) -> None:
     with host.start("agent", "run") as process:
         wait_for(lambda: path_of(host).exists(), "the socket")
         refusal(host, "nonsense")

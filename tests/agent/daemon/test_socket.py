@@ -243,7 +243,7 @@ def test_af9_the_same_id_again_changes_nothing_and_other_content_is_a_conflict(a
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_an_idempotency_key_makes_a_second_try_a_no_op_even_after_a_restart(
+def test_af3_an_idempotency_key_makes_a_second_try_a_no_op_even_after_a_restart(
     host: Host, restart: bool
 ) -> None:
     requests = [
