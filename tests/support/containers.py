@@ -30,7 +30,7 @@ OWNER_LABEL = "jilog.tests.owner"
 WAIT_SECONDS = 240.0
 """For a condition that a busy machine may delay; nothing is asserted about how long it took."""
 
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 300
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

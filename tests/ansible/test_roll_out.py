@@ -1,0 +1,227 @@
+"""The playbooks against three hosts with systemd: from nothing to a fleet, and to new keys.
+
+A host takes a minute to set up and the story is one, so the tests share its hosts and run in the order in
+which they stand here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from testcontainers.core.network import Network
+
+from jilog_agent.demo.transcripts import SESSIONS, lines
+from support.containers import Container, wait_until
+from support.managed_fleet import (
+    BUSY_SECONDS,
+    ManagedFleet,
+    make_wheelhouse,
+    managed_fleet,
+    wheel_of,
+)
+
+pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(2400)]
+
+NAMES = ("alpha", "beta", "gamma")
+SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+TRANSCRIPTS = {"alpha": SESSIONS["alpha"], "beta": SESSIONS["bravo"], "gamma": {}}
+VARIABLES = f"""\
+ansible_python_interpreter: /usr/bin/python3
+jilog_health_seconds: 300
+jilog_coordinator: alpha
+jilog_nightly_at: "03:10"
+jilog_coordinator_nightly_at: "04:20"
+jilog_environment: {{GH_TOKEN: {SECRET}}}
+jilog_readers:
+  - {{type: claude-code, path: /srv/agents/projects}}
+jilog_zones:
+  - id: main
+  - id: pair
+    hosts: [alpha, beta]
+jilog_settings:
+  timezone: UTC
+  agent: {{sync_every: 2s}}
+"""
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_wheelhouse(tmp_path_factory.mktemp("wheels") / "wheelhouse")
+
+
+@pytest.fixture(scope="module")
+def fleet(systemd_image: str, fleet_network: Network, wheelhouse: Path) -> Iterator[ManagedFleet]:
+    with managed_fleet(systemd_image, fleet_network, NAMES) as made:
+        made.write_inventory(VARIABLES)
+        made.variables = {"jilog_wheelhouse": str(wheelhouse), "jilog_wheel": str(wheel_of(wheelhouse))}
+        yield made
+
+
+def ask(host: Container, *arguments: str) -> Any:
+    return json.loads(host.sh(f"jilog-host {' '.join(arguments)} --json"))
+
+
+def zone(host: Container, name: str = "main") -> Any:
+    return next(item for item in ask(host, "status")["zones"] if item["zone"] == name)
+
+
+def level(fleet: ManagedFleet) -> bool:
+    return len({zone(host)["root"] for host in fleet.hosts.values()}) == 1
+
+
+@dataclass(slots=True)
+class Writing:
+    """Somebody who records on a host all the while, and knows what was acknowledged."""
+
+    host: Container
+    acknowledged: list[str] = field(default_factory=list)
+    _end: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+        wait_until(lambda: self.acknowledged, "the first event", BUSY_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        assert self._thread is not None
+        self._thread.join()
+
+    def _write(self) -> None:
+        number = 0
+        while not self._end.wait(0.5):
+            title = f"kept {(number := number + 1)}"
+            done = self.host.run(
+                *("jilog-host", "write", "--session", "roll-out", "--type", "decision", "--title", title)
+            )
+            if done.returncode == 0:
+                self.acknowledged.append(title)
+
+    def missing(self, host: Container) -> set[str]:
+        """Give what was acknowledged and a host does not hold."""
+        entries = json.loads(host.sh("jilog-host log --session roll-out --limit 0 --json"))["entries"]
+        return set(self.acknowledged) - {entry["title"] for entry in entries}
+
+
+def test_check_mode_on_bare_hosts_changes_nothing(fleet: ManagedFleet) -> None:
+    before = [host.sh(_everything()) for host in fleet.hosts.values()]
+
+    played = fleet.play("site.yml", "--check").done()
+
+    assert [host.sh(_everything()) for host in fleet.hosts.values()] == before
+    assert all(played.changed[name] > 0 for name in NAMES)
+
+
+def _everything() -> str:
+    return (
+        "ls -A /opt /etc/jilog /var/lib/jilog /usr/local/bin /etc/systemd/system 2>&1 || true; getent passwd"
+    )
+
+
+def test_bare_hosts_become_a_fleet_whose_coordinator_writes_a_digest(fleet: ManagedFleet) -> None:
+    for name, host in fleet.hosts.items():
+        host.sh("mkdir -p /srv/agents/projects/app")
+        host.put(
+            {
+                f"/srv/agents/projects/app/{session}.jsonl": (_transcript(name, session), 0o644)
+                for session in TRANSCRIPTS[name]
+            }
+        )
+
+    played = fleet.play("site.yml").done()
+
+    assert SECRET not in played.said
+    for host in fleet.hosts.values():
+        assert host.sh("systemctl is-active jilog-agent jilog-nightly.timer").split() == ["active", "active"]
+        host.sh("systemctl start jilog-nightly.service")
+    wait_until(lambda: level(fleet), "equal hosts", BUSY_SECONDS)
+    # The coordinator's own night comes after the others', and again makes its digest of the whole fleet's.
+    coordinator = fleet.hosts["alpha"]
+    coordinator.sh("systemctl start jilog-nightly.service")
+    digest = coordinator.sh("cat /var/lib/jilog/digests/*.md")
+    # gamma has nothing to read, and so nothing to tell.
+    assert all(f"- `{name}`: reviewed up to" in digest for name in ("alpha", "beta"))
+    assert "pytst" in digest
+    assert "04:20:00" in coordinator.sh("systemctl cat jilog-nightly.timer")
+    assert "03:10:00" in fleet.hosts["beta"].sh("systemctl cat jilog-nightly.timer")
+
+
+def _transcript(name: str, session: str) -> bytes:
+    return "".join(
+        lines(name, session, TRANSCRIPTS[name][session], datetime.now(UTC) - timedelta(hours=2))
+    ).encode()
+
+
+def test_only_the_hosts_of_a_zone_have_it(fleet: ManagedFleet) -> None:
+    zones = {
+        name: [item["zone"] for item in ask(host, "status")["zones"]] for name, host in fleet.hosts.items()
+    }
+    granted = {peer["name"]: peer["zones"] for peer in ask(fleet.hosts["alpha"], "peer", "list")["peers"]}
+
+    assert zones == {"alpha": ["main", "pair"], "beta": ["main", "pair"], "gamma": ["main"]}
+    assert granted == {"beta": ["main", "pair"], "gamma": ["main"]}
+
+
+def test_what_is_private_is_readable_by_its_owner_alone(fleet: ManagedFleet) -> None:
+    host = fleet.hosts["alpha"]
+
+    modes = host.sh(
+        "stat -c '%a %U' /var/lib/jilog /var/lib/jilog/identity/id_ed25519 /var/lib/jilog/peers.toml"
+        " /etc/jilog/environment /etc/jilog/jilog.toml"
+    ).splitlines()
+
+    assert modes == ["700 jilog", "600 jilog", "600 jilog", "600 root", "640 root"]
+    assert host.run("find", "/var/lib/jilog", "-perm", "/077", "!", "-type", "l").stdout == ""
+
+
+def test_units_are_confined_as_they_say(fleet: ManagedFleet) -> None:
+    host = fleet.hosts["alpha"]
+    pid = host.sh("systemctl show --property MainPID --value jilog-agent").strip()
+
+    written = host.run("nsenter", "-t", pid, "-m", "--", "touch", "/usr/local/bin/intruder")
+    status = host.sh(f"cat /proc/{pid}/status")
+
+    assert "Read-only file system" in written.stderr
+    assert "NoNewPrivs:\t1" in status
+    assert "CapBnd:\t0000000000000000" in status
+    assert "Seccomp:\t2" in status
+
+
+def test_second_run_changes_nothing(fleet: ManagedFleet) -> None:
+    started = [ask(host, "agent", "status")["agent"]["started"] for host in fleet.hosts.values()]
+
+    played = fleet.play("site.yml").done()
+
+    assert played.changed == dict.fromkeys(NAMES, 0)
+    assert [ask(host, "agent", "status")["agent"]["started"] for host in fleet.hosts.values()] == started
+
+
+def test_new_keys_are_taken_without_a_gap_in_the_syncing(fleet: ManagedFleet) -> None:
+    old = {name: ask(host, "identity", "show")["public_key"] for name, host in fleet.hosts.items()}
+
+    with Writing(fleet.hosts["gamma"]) as writing:
+        fleet.play("rotate-keys.yml").done()
+
+    new = {name: ask(host, "identity", "show")["public_key"] for name, host in fleet.hosts.items()}
+    assert not set(old.values()) & set(new.values())
+    wait_until(lambda: level(fleet), "equal hosts under new keys", BUSY_SECONDS)
+    for host in fleet.hosts.values():
+        wait_until(lambda host=host: not writing.missing(host), "all that was acknowledged", BUSY_SECONDS)
+    for host in fleet.hosts.values():
+        table = host.sh("cat /var/lib/jilog/peers.toml")
+        assert "next_host_key" not in table
+        assert not any(key.split()[1] in table for key in old.values())
+        wait_until(
+            lambda host=host: all(pair["reason"] == "in_sync" for pair in ask(host, "status")["peers"]),
+            "peers that take the new keys",
+            BUSY_SECONDS,
+        )
