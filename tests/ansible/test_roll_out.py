@@ -15,7 +15,7 @@ from support.containers import wait_until
 from support.fleet_story import NAMES, SECRET, Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet
 
-pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.rollout, pytest.mark.timeout(2400)]
 
 TRANSCRIPTS = {"alpha": SESSIONS["alpha"], "beta": SESSIONS["bravo"], "gamma": {}}
 
