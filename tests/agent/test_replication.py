@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from support.agent_hosts import serving_anywhere
 from support.jilog_cli import Host
 
 
@@ -40,19 +38,6 @@ def root_of(host: Host) -> object:
     return zones[0]["root"]
 
 
-@contextmanager
-def serving(host: Host) -> Iterator[int]:
-    """Let a host listen on a free port of loopback."""
-    with host.start("spool", "serve", "--listen", "127.0.0.1:0") as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        try:
-            yield int(line.split()[2].rpartition(":")[2])
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
-
-
 def introduce(client: Host, server: Host, port: int, *, name: str, client_name: str) -> None:
     """Make two hosts known to each other."""
     arguments = ("peer", "add", name, "127.0.0.1", "--port", str(port), "--host-key", public_key(server))
@@ -70,7 +55,7 @@ def test_one_sync_brings_both_hosts_to_the_same_root_and_answers(pair: tuple[Hos
     record(alpha, "a1", "a2")
     record(beta, "b1")
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         first = alpha.json("spool", "sync")["peers"]
         again = alpha.json("spool", "sync", "beta")["peers"]
@@ -90,7 +75,7 @@ def test_events_reach_a_third_host_through_the_one_in_the_middle(tmp_path: Path)
     record(alpha, "a")
     record(gamma, "c")
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         introduce(gamma, beta, port, name="beta", client_name="gamma")
         for host in (alpha, gamma, alpha):
@@ -105,7 +90,7 @@ def test_a_peer_with_another_host_key_is_refused(pair: tuple[Host, Host], tmp_pa
     stranger = new_host(tmp_path, "stranger")
     record(alpha, "a")
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         alpha.run("peer", "trust", "beta", public_key(stranger))
         done = alpha.run("spool", "sync")
@@ -119,7 +104,7 @@ def test_a_peer_with_another_host_key_is_refused(pair: tuple[Host, Host], tmp_pa
 def test_a_shown_key_is_pinned_only_when_somebody_has_compared_it(pair: tuple[Host, Host]) -> None:
     alpha, beta = pair
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         alpha.run("peer", "add", "beta", "127.0.0.1", "--port", str(port))
         beta.run("peer", "add", "alpha", "--host-key", public_key(alpha))
         unseen = alpha.run("peer", "trust", "beta")
@@ -134,7 +119,7 @@ def test_a_shown_key_is_pinned_only_when_somebody_has_compared_it(pair: tuple[Ho
 def test_a_host_that_is_not_known_may_not_log_in(pair: tuple[Host, Host]) -> None:
     alpha, beta = pair
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         assert beta.run("peer", "remove", "alpha").returncode == 0
         done = alpha.run("spool", "sync")
@@ -150,7 +135,7 @@ def test_a_zone_without_a_grant_stays_at_home(pair: tuple[Host, Host]) -> None:
     alpha.run("supervise", "--task", "secret", "--zone", "lab", "--", "true")
     record(alpha, "open")
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         assert alpha.run("spool", "sync").returncode == 0
 
@@ -181,7 +166,7 @@ def test_one_peer_that_is_away_does_not_keep_the_others_from_syncing(pair: tuple
     alpha, beta = pair
     record(alpha, "a")
 
-    with serving(beta) as port, socket.socket() as unused:
+    with serving_anywhere(beta) as port, socket.socket() as unused:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         unused.bind(("127.0.0.1", 0))
         alpha.run("peer", "add", "away", "127.0.0.1", "--port", str(unused.getsockname()[1]))
@@ -301,7 +286,7 @@ def test_the_digest_is_the_same_file_on_a_host_that_received_only_segments(pair:
     dry = alpha.run(*arguments, "--dry-run")
     first = alpha.run(*arguments)
     again = alpha.run(*arguments)
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         assert alpha.run("spool", "sync").returncode == 0
     other = beta.run(*arguments)
@@ -324,7 +309,7 @@ def test_changed_host_key_is_named_by_status_with_its_reason_and_next_command(
     stranger = new_host(tmp_path, "stranger")
     record(alpha, "a")
 
-    with serving(beta) as port:
+    with serving_anywhere(beta) as port:
         introduce(alpha, beta, port, name="beta", client_name="alpha")
         alpha.run("peer", "trust", "beta", public_key(stranger))
         assert alpha.run("spool", "sync").returncode == 7

@@ -12,6 +12,7 @@ import pytest
 from jilog_ledger.event import EventDraft
 from jilog_ledger.store import ZoneStore
 from jilog_spool.repair import Lost, Repair, gaps
+from support.damage import destroy
 from support.spool_fleet import drafts, held_bytes, key_of, root_of, sync, zone_store
 from support.spool_live import LiveFleet
 
@@ -34,21 +35,6 @@ def _fleet(root: Path) -> list[ZoneStore]:
     return stores
 
 
-def _destroy(path: Path, chance: random.Random) -> None:
-    """Rot, cut, empty or remove a file."""
-    data = bytearray(path.read_bytes())
-    match chance.randrange(4):
-        case 0:
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-            path.write_bytes(data)
-        case 1:
-            path.write_bytes(data[: chance.randrange(1, len(data) - 1)])
-        case 2:
-            path.write_bytes(b"")
-        case _:
-            path.unlink()
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_two_of_three_copies_of_everything_destroyed_and_all_is_restored(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -57,7 +43,7 @@ def test_two_of_three_copies_of_everything_destroyed_and_all_is_restored(tmp_pat
     files = [_segment_files(tmp_path, name) for name in "abc"]
     for index in range(len(files[0])):
         for host in chance.sample(range(3), 2):
-            _destroy(files[host][index], chance)
+            destroy(files[host][index], chance)
 
     reopened = [zone_store(tmp_path, name) for name in "abc"]
     repairs = [Repair.begin({"main": store}) for store in reopened]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from jilog_ledger.event import JsonValue
+from support.agent_hosts import serving_anywhere
 from support.jilog_cli import Host
 
 FIRST = "2026-05-09"
@@ -97,7 +95,7 @@ def filing_host(root: Path, source: str, variables: dict[str, str], tracker: str
 
 def sync(client: Host, server: Host) -> None:
     """Bring two hosts to the same ledger over SSH on loopback."""
-    with _listening(server) as port:
+    with serving_anywhere(server) as port:
         key = _public_key(server)
         added = (
             client.run("peer", "add", "there", "127.0.0.1", "--port", str(port), "--host-key", key),
@@ -106,18 +104,6 @@ def sync(client: Host, server: Host) -> None:
         assert [done.returncode for done in added] == [0, 0]
         done = client.run("spool", "sync", "there")
         assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def _listening(host: Host) -> Iterator[int]:
-    with host.start("spool", "serve", "--listen", "127.0.0.1:0") as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        try:
-            yield int(line.split()[2].rpartition(":")[2])
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
 
 
 def _public_key(host: Host) -> str:

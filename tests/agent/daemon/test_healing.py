@@ -16,6 +16,7 @@ from jilog_agent.identity import load_identity
 from jilog_ledger.ledger import ZoneLedger
 from support.agent_hosts import connect_all, mesh
 from support.agent_process import start_agent, stop_agent, wait_for
+from support.damage import destroy
 from support.jilog_cli import Host
 
 Files = dict[str, bytes]
@@ -36,21 +37,6 @@ def record(host: Host) -> None:
         if sealed:
             with ZoneLedger.open(host.zone, "main", source=identity.source, key=identity.key) as ledger:
                 assert ledger.shared.seal()
-
-
-def destroy(path: Path, chance: random.Random) -> None:
-    """Flip a bit, cut, empty or remove a file."""
-    data = bytearray(path.read_bytes())
-    match chance.randrange(4):
-        case 0:
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-            path.write_bytes(data)
-        case 1:
-            path.write_bytes(data[: chance.randrange(1, len(data) - 1)])
-        case 2:
-            path.write_bytes(b"")
-        case _:
-            path.unlink()
 
 
 def destroy_two_of_three_copies(hosts: list[Host], seed: int) -> Files:

@@ -17,6 +17,17 @@ from support.jilog_cli import Host
 
 NASTY = "</main><script>document.title='owned'</script>\u202e&amp; \"quoted\" 'too'"
 
+VIEWS = (
+    "/",
+    "/peers",
+    "/health",
+    "/digest",
+    "/trend",
+    "/signals",
+    "/search?q=SQLite",
+    "/blame?path=/etc/hosts",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -9,19 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agent.page.conftest import Page
+from agent.page.conftest import VIEWS, Page
 from support.jilog_cli import Host
-
-VIEWS = (
-    "/",
-    "/peers",
-    "/health",
-    "/digest",
-    "/trend",
-    "/signals",
-    "/search?q=SQLite",
-    "/blame?path=/etc/hosts",
-)
 
 
 @pytest.mark.parametrize("path", [*VIEWS, "/script.js", "/nothing-there"])

@@ -9,21 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.page.conftest import Page
+from agent.page.conftest import VIEWS, Page
 from support.browser import browse, in_browser, scheme_option
 
 pytestmark = in_browser
 
-VIEWS = (
-    "/",
-    "/peers",
-    "/health",
-    "/digest",
-    "/trend",
-    "/signals",
-    "/search?q=SQLite",
-    "/blame?path=/etc/hosts",
-)
 
 PROBE = """
 <script>%s</script>
