@@ -223,7 +223,11 @@ class Incoming:
         self._all_offered = True
 
     def ask(self) -> None:
-        """Send wants for as many waiting offers as limits and other sessions' claims allow."""
+        """Send wants for as many waiting offers as limits and other sessions' claims allow.
+
+        A branch is claimed by nobody: it waits in memory until this side has sent its own, and hosts that
+        waited so for each other's claims, in a ring, would wait for ever. Storing it twice costs nothing.
+        """
         wants: list[tuple[int, int]] = []
         for _ in range(len(self._waiting)):
             if len(self._wanted) >= limits.WANTS_OPEN_MAX or (
@@ -231,7 +235,7 @@ class Incoming:
             ):
                 break
             transfer = self._waiting.popleft()
-            if not self._claims.take(transfer.key, self):
+            if transfer.branch is None and not self._claims.take(transfer.key, self):
                 transfer.deferred = True
                 self._waiting.append(transfer)
             elif transfer.deferred and self._answered(transfer, self._current_info(transfer)):
