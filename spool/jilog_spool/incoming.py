@@ -225,8 +225,8 @@ class Incoming:
     def ask(self) -> None:
         """Send wants for as many waiting offers as limits and other sessions' claims allow.
 
-        A branch is claimed by nobody: it waits in memory until this side has sent its own, and hosts that
-        waited so for each other's claims, in a ring, would wait for ever. Storing it twice costs nothing.
+        A branch that another session is fetching is put off at once: that session may hold it back until it
+        has sent its own, and hosts that waited so for each other, in a ring, would wait for ever.
         """
         wants: list[tuple[int, int]] = []
         for _ in range(len(self._waiting)):
@@ -235,7 +235,10 @@ class Incoming:
             ):
                 break
             transfer = self._waiting.popleft()
-            if transfer.branch is None and not self._claims.take(transfer.key, self):
+            if not self._claims.take(transfer.key, self):
+                if transfer.branch is not None:
+                    self._send(wire.Ack(transfer.id, wire.LATER))
+                    continue
                 transfer.deferred = True
                 self._waiting.append(transfer)
             elif transfer.deferred and self._answered(transfer, self._current_info(transfer)):
