@@ -305,6 +305,8 @@ class Receiver:
         header = reader.header
         if (header.number == 1) != (header.first_sequence == 1):
             raise SegmentDamaged(f"{header.writer} segment {header.number} starts out of sequence", offset=0)
+        if stream is not None:
+            self._check_overlap(reader, stream)
         previous = stream.sealed.get(header.number - 1) if stream else None
         if previous is None:
             return
@@ -313,6 +315,27 @@ class Receiver:
             raise SegmentDamaged(
                 f"{header.writer} segment {header.number} does not follow segment {header.number - 1}",
                 offset=0,
+            )
+
+    def _check_overlap(self, reader: SegmentReader, stream: Stream) -> None:
+        """Refuse what another history wrote around a segment that is held in part.
+
+        With a whole neighbour the chain of hashes tells; a partial one has none yet, but its sequences are
+        taken.
+        """
+        header = reader.header
+        active = self._active(stream)
+        if active is not None and active.header.number < header.number:
+            taken = header.first_sequence <= active.last_sequence
+        elif reader.seal is None:
+            above = min((number for number in stream.sealed if number > header.number), default=0)
+            taken = bool(above) and stream.sealed[above].first_sequence <= reader.last_sequence
+        else:
+            return
+        if taken:
+            raise IntegrityError(
+                f"{header.writer} segment {header.number} overlaps another segment that is held: it is of"
+                " another history"
             )
 
     def _store(self, writer: Writer, reader: SegmentReader, arrival: _Arrival) -> Ingested:
