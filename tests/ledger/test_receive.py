@@ -336,6 +336,26 @@ def test_two_histories_of_one_writer_are_a_fork_that_shows_both_heads(seal_one: 
     assert target.verify().findings == []
 
 
+@pytest.mark.parametrize("partial_first", [True, False])
+def test_a_partial_segment_and_a_later_one_of_another_history_are_not_held_together(
+    partial_first: bool,
+) -> None:
+    one, two = diverging()
+    one.append([draft(4)])
+    two.seal()
+    two.append([draft(5)])
+    two.seal()
+    target, writer = target_store(), one.own_writer
+    moves = [(one, 1), (two, 2)] if partial_first else [(two, 2), (one, 1)]
+    assert pull_segment(target, moves[0][0], writer, moves[0][1]) is Ingested.PUBLISHED
+
+    with pytest.raises(IntegrityError, match="another history"):
+        pull_segment(target, moves[1][0], writer, moves[1][1])
+
+    assert [info.number for info in target.segments(writer)] == [moves[0][1]]
+    assert target.verify().findings == []
+
+
 def test_forged_fork_that_is_not_signed_by_the_writer_is_refused_as_forged() -> None:
     one, two = diverging()
     target = target_store()
