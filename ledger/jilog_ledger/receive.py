@@ -299,14 +299,14 @@ class Receiver:
                 ours=replace(signed.head, sha256=b""),
                 theirs=signed,
             )
-        self._check_chain(reader, stream)
+        self._check_chain(reader, stream, signed)
 
-    def _check_chain(self, reader: SegmentReader, stream: Stream | None) -> None:
+    def _check_chain(self, reader: SegmentReader, stream: Stream | None, signed: SignedHead) -> None:
         header = reader.header
         if (header.number == 1) != (header.first_sequence == 1):
             raise SegmentDamaged(f"{header.writer} segment {header.number} starts out of sequence", offset=0)
         if stream is not None:
-            self._check_overlap(reader, stream)
+            self._check_overlap(reader, stream, signed)
         previous = stream.sealed.get(header.number - 1) if stream else None
         if previous is None:
             return
@@ -317,25 +317,25 @@ class Receiver:
                 offset=0,
             )
 
-    def _check_overlap(self, reader: SegmentReader, stream: Stream) -> None:
-        """Refuse what another history wrote around a segment that is held in part.
+    def _check_overlap(self, reader: SegmentReader, stream: Stream, signed: SignedHead) -> None:
+        """Tell of a fork when a segment takes sequences that another, of which one is partial, has already.
 
-        With a whole neighbour the chain of hashes tells; a partial one has none yet, but its sequences are
-        taken.
+        Between whole neighbours the chain of hashes tells; a partial one has none yet.
         """
         header = reader.header
         active = self._active(stream)
+        other: Head | None = None
         if active is not None and active.header.number < header.number:
-            taken = header.first_sequence <= active.last_sequence
+            other = active.head() if header.first_sequence <= active.last_sequence else None
         elif reader.seal is None:
             above = min((number for number in stream.sealed if number > header.number), default=0)
-            taken = bool(above) and stream.sealed[above].first_sequence <= reader.last_sequence
-        else:
-            return
-        if taken:
-            raise IntegrityError(
-                f"{header.writer} segment {header.number} overlaps another segment that is held: it is of"
-                " another history"
+            if above and stream.sealed[above].first_sequence <= reader.last_sequence:
+                other = self._held_head(stream, above)
+        if other is not None:
+            raise ForkDetected(
+                f"{header.writer} has two histories: segment {header.number} reaches into {other.number}",
+                ours=other,
+                theirs=signed,
             )
 
     def _store(self, writer: Writer, reader: SegmentReader, arrival: _Arrival) -> Ingested:

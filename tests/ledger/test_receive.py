@@ -349,7 +349,7 @@ def test_a_partial_segment_and_a_later_one_of_another_history_are_not_held_toget
     moves = [(one, 1), (two, 2)] if partial_first else [(two, 2), (one, 1)]
     assert pull_segment(target, moves[0][0], writer, moves[0][1]) is Ingested.PUBLISHED
 
-    with pytest.raises(IntegrityError, match="another history"):
+    with pytest.raises(ForkDetected, match="two histories"):
         pull_segment(target, moves[1][0], writer, moves[1][1])
 
     assert [info.number for info in target.segments(writer)] == [moves[0][1]]
