@@ -305,9 +305,10 @@ class Receiver:
         header = reader.header
         if (header.number == 1) != (header.first_sequence == 1):
             raise SegmentDamaged(f"{header.writer} segment {header.number} starts out of sequence", offset=0)
-        if stream is not None:
-            self._check_overlap(reader, stream, signed)
-        previous = stream.sealed.get(header.number - 1) if stream else None
+        if stream is None:
+            return
+        self._check_overlap(reader, stream, signed)
+        previous = stream.sealed.get(header.number - 1)
         if previous is None:
             return
         due = (previous.sha256, previous.last_sequence + 1)

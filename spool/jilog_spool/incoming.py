@@ -26,7 +26,7 @@ from jilog_spool.plan import ForkSeen
 from jilog_spool.replica import Replica
 from jilog_spool.report import Forecast, Refused, SessionReport
 from jilog_spool.requests import Requests
-from jilog_spool.transfer import Transfer, numbers_of, origin_of, writer_key
+from jilog_spool.transfer import ACKS, Transfer, numbers_of, origin_of, writer_key
 
 
 class Incoming:
@@ -214,7 +214,7 @@ class Incoming:
             pass  # most likely something is missing between; the comparison that follows will tell
         else:
             self._count_stored(transfer, outcome, signed)
-            self._send(wire.Ack(transfer.id, _ACKS[outcome]))
+            self._send(wire.Ack(transfer.id, ACKS[outcome]))
             return
         self._send(wire.Ack(transfer.id, wire.LATER))
 
@@ -334,7 +334,7 @@ class Incoming:
                 signed = message.head.signed_head(transfer.zone, transfer.origin)
                 outcome = replica.complete(writer, number, message.offset, data, signed)
                 self._count_stored(transfer, outcome, signed)
-                self._close(transfer, _ACKS[outcome])
+                self._close(transfer, ACKS[outcome])
                 return
         except ForkDetected as exc:
             transfer.failure = exc.message
@@ -492,10 +492,3 @@ class Incoming:
         segments = self._replicas[transfer.zone].segments(transfer.writer, transfer.segment.number)
         found = segments[0] if segments else None
         return found if found is not None and found.number == transfer.segment.number else None
-
-
-_ACKS = {
-    Ingested.DUPLICATE: wire.DUPLICATE,
-    Ingested.EXTENDED: wire.STORED,
-    Ingested.PUBLISHED: wire.STORED,
-}

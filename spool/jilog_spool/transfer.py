@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jilog_ledger.identifiers import Writer
+from jilog_ledger.receive import Ingested
 from jilog_spool import wire
 from jilog_spool.claims import SegmentKey
 from jilog_spool.errors import ProtocolError
+
+ACKS = {
+    Ingested.DUPLICATE: wire.DUPLICATE,
+    Ingested.EXTENDED: wire.STORED,
+    Ingested.PUBLISHED: wire.STORED,
+}
+"""What a store's answer is called on the wire."""
 
 
 @dataclass(slots=True)
