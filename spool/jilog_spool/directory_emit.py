@@ -77,8 +77,8 @@ class Emit:
         self._readers = [Reader(state) for state in self._live_readers()]
         self._asked = {
             SegmentName(ask.zone, ask.writer, ask.number, "").key
-            for _, state in survey.readers()
-            for ask in state.asks
+            for state in (survey.own.state, *(state for _, state in survey.readers()))
+            for ask in (state.asks if state else ())
         }
 
     def plan(self) -> list[Planned]:
@@ -119,7 +119,7 @@ class Emit:
             damaged = asked and not self._own_copy_is_whole(name, info)
             return Planned(zone, info, name, afresh=True) if damaged else None
         theirs = self._theirs.get(name.key, ())
-        left_to_them = not self._is_mine(info) and any(_offers(piece, name, info) for piece in theirs)
+        left_to_them = not self._is_mine(info) and any(self._offers(piece, name, info) for piece in theirs)
         if not asked and (left_to_them or not self._needed(zone, info)):
             return None
         kept = slices_to_keep(self._slices(name.key), end)
@@ -132,8 +132,44 @@ class Emit:
         """Tell whether our own files, by names and sizes, are what would be written."""
         if info.sealed:
             return any(_is(piece, name, info) for piece in self._own.get(name.key, ()))
-        joined = _joined(self._slices(name.key))
-        return bool(joined) and (joined[-1].name.end, joined[-1].name.digest) == (name.end, name.digest)
+        return bool(_leading_to(name, self._slices(name.key)))
+
+    def _offers(self, piece: Piece, name: SegmentName, info: SegmentInfo) -> bool:
+        """Tell whether a file of another host has, by its name and size, what would be emitted."""
+        if name.sealed:
+            return _is(piece, name, info)
+        if piece.name.copy:
+            return False
+        if piece.name.end == name.end:
+            return piece.name.digest == name.digest
+        longer = piece.entry.size >= info.length if piece.name.sealed else piece.name.end > name.end
+        return longer and not self._is_of_another_history(piece, name)
+
+    def _is_of_another_history(self, piece: Piece, name: SegmentName) -> bool:
+        """Tell whether a file that is longer than ours was taken in under another name.
+
+        Of a fork the branch that has the name may be the shorter one; it must go out all the same.
+        """
+        if self._held.has(piece.name):
+            return True
+        if piece.name.sealed:
+            return False
+        return any(
+            self._starts_with(name.zone, info, piece)
+            for writer, infos in self._held.segments[name.zone].items()
+            for info in infos
+            if writer.source == name.writer.source and writer != name.writer and info.number == name.number
+        )
+
+    def _starts_with(self, zone: str, info: SegmentInfo, piece: Piece) -> bool:
+        end = piece.name.end
+        if info.content_length < end:
+            return False
+        try:
+            data = self._replicas[zone].read(info.writer, info.number, 0, end)
+        except IntegrityError:
+            return False
+        return digest_text(content_hash(data)) == piece.name.digest
 
     def _slices(self, key: Key) -> list[Piece]:
         """List our own slices of a segment that are not cut short."""
@@ -152,13 +188,12 @@ class Emit:
                 return whole == self._replicas[name.zone].read(info.writer, info.number, 0, info.length)
             found = [
                 decode_tail(data)
-                for piece in _joined(self._slices(name.key))
+                for piece in _leading_to(name, self._slices(name.key))
                 if (data := self._shelf.read(piece.folder, piece.file, TAIL_FILE_BYTES_MAX)) is not None
             ]
         except (Unreadable, IntegrityError):
             return False
-        chain = join_tails(found)
-        return chain is not None and len(chain[0]) == name.end
+        return any(digest_text(last.signed.head.sha256) == name.digest for _, last in join_tails(found))
 
     def _needed(self, zone: str, info: SegmentInfo) -> bool:
         """Tell whether somebody lacks it; where nothing is pruned, the directory gets everything."""
@@ -233,8 +268,12 @@ class Emit:
         """
         if self._keep_seconds is None or not self._readers:
             return
+        # A clone that shares our folder may have written the statement in it, and lack what we hold.
+        said = Reader(self._survey.own.state) if self._survey.own.state else None
         for zone, held in self._held.segments.items():
             for info in itertools.chain.from_iterable(held.values()):
+                if said is not None and not said.acknowledges(zone, info):
+                    continue
                 if info.sealed and not self._needed(zone, info):
                     self._prune_one(
                         SegmentName(zone, info.writer, info.number, digest_text(info.sha256)), info
@@ -300,19 +339,24 @@ def _joined(slices: list[Piece]) -> list[Piece]:
     return joined
 
 
+def _leading_to(name: SegmentName, slices: list[Piece]) -> list[Piece]:
+    """Pick slices that lead from byte 0 to where ``name`` ends, by their names; none when one is missing.
+
+    Beside them may lie those of another history, of a clone that shares this folder.
+    """
+    chain = [piece for piece in slices if (piece.name.end, piece.name.digest) == (name.end, name.digest)][:1]
+    while chain and chain[0].name.start:
+        before = next((piece for piece in slices if piece.name.end == chain[0].name.start), None)
+        if before is None:
+            return []
+        chain.insert(0, before)
+    return chain
+
+
 def _is(piece: Piece, name: SegmentName, info: SegmentInfo) -> bool:
     """Tell whether a file is, by its name and size, the sealed segment of that name."""
     same = piece.name.sealed and not piece.name.copy and piece.name.digest == name.digest
     return same and piece.entry.size == info.length
-
-
-def _offers(piece: Piece, name: SegmentName, info: SegmentInfo) -> bool:
-    """Tell whether a file of another host has, by its name and size, what would be emitted."""
-    if name.sealed:
-        return _is(piece, name, info)
-    if piece.name.copy:
-        return False
-    return piece.entry.size >= info.length if piece.name.sealed else piece.name.end >= name.end
 
 
 def _by_key(pieces: Iterable[Piece]) -> dict[Key, list[Piece]]:

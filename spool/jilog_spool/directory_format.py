@@ -114,18 +114,32 @@ def decode_tail(data: bytes) -> Tail:
     return Tail(writer, header.start, SignedHead(head, header.signature), content)
 
 
-def join_tails(tails: list[Tail]) -> tuple[bytes, Tail] | None:
-    """Join slices from byte 0 on as far as their heads prove them; None when none begins there."""
-    data = b""
-    last: Tail | None = None
+def join_tails(tails: list[Tail]) -> list[tuple[bytes, Tail]]:
+    """Join slices from byte 0 on as far as their heads prove them; one chain for each history among them.
+
+    Clones that share a folder put the slices of two histories side by side. More than
+    ``DIRECTORY_HISTORIES_MAX`` are no accident, and the rest is passed over.
+    """
+    chains: list[tuple[bytes, Tail]] = []
     for tail in sorted(tails, key=lambda item: (item.start, item.signed.head.length)):
-        head = tail.signed.head
-        if not tail.start <= len(data) < head.length:
+        joined = _joined_to_any(chains, tail)
+        if joined is None:
             continue
-        joined = data[: tail.start] + tail.data
-        if content_hash(joined) == head.sha256:
-            data, last = joined, tail
-    return (data, last) if last is not None else None
+        chains = [chain for chain in chains if not joined.startswith(chain[0])]
+        if len(chains) < limits.DIRECTORY_HISTORIES_MAX:
+            chains.append((joined, tail))
+    return chains
+
+
+def _joined_to_any(chains: list[tuple[bytes, Tail]], tail: Tail) -> bytes | None:
+    """Find the chain that a slice goes on from, or whose start it shares; None when it adds nothing."""
+    head = tail.signed.head
+    for before in [data for data, _ in chains] if tail.start else [b""]:
+        if tail.start <= len(before):
+            joined = before[: tail.start] + tail.data
+            if content_hash(joined) == head.sha256:
+                return None if any(data.startswith(joined) for data, _ in chains) else joined
+    return None
 
 
 @dataclass(frozen=True, slots=True)

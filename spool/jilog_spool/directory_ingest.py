@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from jilog_ledger.branch import BranchTaken
 from jilog_ledger.branches import BRANCHES_DEEP_MAX
 from jilog_ledger.errors import BusyError, IntegrityError, SegmentDamaged
-from jilog_ledger.head import SignedHead
+from jilog_ledger.head import SignedHead, content_hash
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.limits import SEGMENT_BYTES_MAX
 from jilog_ledger.manifest import SegmentInfo
@@ -138,16 +138,18 @@ class Ingest:
             return True
         mates = self._mates(news[0])
         tails = list(self._tails(zone, mates))
-        chain = join_tails(tails)
-        if chain is None:
+        chains = join_tails(tails)
+        if not chains:
             if len(tails) == len(mates):
                 raise SegmentDamaged("slices leave a hole, or do not match their heads", offset=0)
             return False
-        data, last = chain
+        taken = [self._take_chain(zone, data, last) for data, last in chains]
+        return all(taken) and all(_covered(piece, chains) for piece in news)
+
+    def _take_chain(self, zone: str, data: bytes, last: Tail) -> bool:
         header = SegmentReader.start(data).header
         writer = self._target(zone, header, last.writer.epoch)
-        taken = self._complete(zone, writer, header, data, last.signed)
-        return taken and last.signed.head.length >= max(piece.name.end for piece in news)
+        return self._complete(zone, writer, header, data, last.signed)
 
     def _may_extend(self, zone: str, first: Piece) -> bool:
         held = _held_info(self._replicas[zone], first.name.writer, first.name.number)
@@ -305,6 +307,12 @@ def _whole(data: bytes, piece: Piece) -> SegmentReader:
     if digest_text(reader.sha256) != piece.name.digest:
         raise SegmentDamaged("segment is not the one that the file is named for", offset=0)
     return reader
+
+
+def _covered(piece: Piece, chains: list[tuple[bytes, Tail]]) -> bool:
+    """Tell whether the bytes that a slice ends with are among those of a chain."""
+    end, digest = piece.name.end, piece.name.digest
+    return any(len(data) >= end and digest_text(content_hash(data[:end])) == digest for data, _ in chains)
 
 
 def _follows(segments: list[SegmentInfo] | tuple[()], header: SegmentHeader, *, surely: bool = False) -> bool:

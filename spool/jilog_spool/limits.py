@@ -117,6 +117,9 @@ DIRECTORY_STATES_TRIED_MAX = 8
 DIRECTORY_ASKS_MAX = 1000
 """Segments that a host asks for in one statement; the rest waits for the next one."""
 
+DIRECTORY_HISTORIES_MAX = 16
+"""Histories of one active segment in one folder: clones that share it, and their clones."""
+
 DIRECTORY_KEYS_MAX = 200_000
 """Keys that one statement vouches for: WRITERS_MAX sources in each of two zones."""
 

@@ -13,7 +13,7 @@ from jilog_ledger.store import ZoneStore
 from support.spool_fleet import drafts, held_bytes, root_of
 from support.sshd import OPENSSH
 from support.stores import held
-from support.transports import LINKS, ConformanceHost, DirectoryLink, Link, settle
+from support.transports import LINKS, ConformanceHost, Link, settle
 
 _OPENSSH = pytest.param(
     "openssh", marks=pytest.mark.skipif(not OPENSSH, reason="needs root and OpenSSH's /usr/sbin/sshd")
@@ -213,10 +213,6 @@ class TestTransport:
     def test_clone_that_went_on_is_a_fork_of_which_both_branches_are_kept(
         self, link: Link, fleet: Fleet
     ) -> None:
-        if isinstance(link, DirectoryLink):
-            pytest.xfail(
-                "a clone in the same folder does not always meet the other branch (docs/operating.md)"
-            )
         a, b = fleet.host("a"), fleet.host("b")
         a.append(3)
         link.exchange(a, b)
