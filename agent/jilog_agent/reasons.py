@@ -32,6 +32,7 @@ class Reason(Enum):
     PEER_OFF = "peer_off"
     CONNECTION_REFUSED = "connection_refused"
     NAME_UNKNOWN = "name_unknown"
+    NO_ADDRESS = "no_address"
     HOST_KEY_UNKNOWN = "host_key_unknown"
     KEY_CHANGED = "key_changed"
     CERTIFICATE_INVALID = "certificate_invalid"
@@ -74,6 +75,10 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.PEER_OFF: ("the peer does not answer", "ping {address}"),
     Reason.CONNECTION_REFUSED: ("nothing listens there", "on {peer}: jilog agent start"),
     Reason.NAME_UNKNOWN: ("its host name cannot be resolved", "jilog peer add {peer} ADDRESS"),
+    Reason.NO_ADDRESS: (
+        "it has no address: none was given, and neither its key nor its name is found",
+        "jilog peer add {peer} ADDRESS",
+    ),
     Reason.HOST_KEY_UNKNOWN: ("its host key is not known here", "jilog peer trust {peer}"),
     Reason.KEY_CHANGED: ("it shows another host key than the known one", "jilog peer trust {peer}"),
     Reason.CERTIFICATE_INVALID: (

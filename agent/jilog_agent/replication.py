@@ -213,7 +213,7 @@ def sync_record(
     """Sum one peer's sync up; what is not level now was so when ``before`` says."""
     report = result.report
     zones = sorted({*report.zones_equal, *report.zones_differing})
-    level = {zone: dict(held[zone]) for zone in zones if result.ok and zone in held}
+    level = _level(result, held, before) if result.ok or report.pending is not None else {}
     return SyncRecord(
         at=format_time(now_ns),
         ok=result.ok,
@@ -233,6 +233,24 @@ def sync_record(
         clock_ahead_seconds=report.clock_ahead_seconds,
         peer_has=_peer_has(report) or (before.peer_has if before and result.error else {}),
     )
+
+
+def _level(
+    result: PeerResult, held: HeldByZone, before: SyncRecord | None
+) -> dict[str, dict[str, HeldRecord]]:
+    """Give what both hold: what this host holds, save where the peer had not said yet that it has it all."""
+    report = result.report
+    level = {
+        zone: dict(held[zone]) for zone in (*report.zones_equal, *report.zones_differing) if zone in held
+    }
+    for zone, writer in report.pending or ():
+        name = f"{writer.source}/{writer.epoch}"
+        known = before.level.get(zone, {}).get(name) if before else None
+        if known is not None:
+            level.setdefault(zone, {})[name] = known
+        else:
+            level.get(zone, {}).pop(name, None)
+    return level
 
 
 def _peer_has(report: SessionReport) -> dict[str, dict[str, int]]:

@@ -16,6 +16,7 @@ class Cause(Enum):
     PEER_OFF = "peer_off"
     CONNECTION_REFUSED = "connection_refused"
     NAME_UNKNOWN = "name_unknown"
+    NO_ADDRESS = "no_address"
     HOST_KEY_UNKNOWN = "host_key_unknown"
     KEY_CHANGED = "key_changed"
     CERTIFICATE_INVALID = "certificate_invalid"
@@ -120,7 +121,7 @@ def _by_origin(error: JilogError, origin: BaseException) -> Cause | None:
     if isinstance(origin, ConnectionRefusedError):
         return Cause.CONNECTION_REFUSED
     if isinstance(origin, socket.gaierror):
-        return Cause.NAME_UNKNOWN
+        return Cause.NO_ADDRESS if "has no address" in error.message else Cause.NAME_UNKNOWN
     if isinstance(origin, OSError) and origin.errno in _NO_FILE_DESCRIPTORS:
         return Cause.NO_FILE_DESCRIPTORS
     if isinstance(origin, _OFF) or (isinstance(origin, OSError) and origin.errno in _OFF_NUMBERS):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from jilog_ledger.errors import InputError
 from jilog_ledger.frontier import Frontier
 from jilog_spool import compression, wire
 from jilog_spool.errors import VersionMismatch
 from jilog_spool.limits import GOSSIP_SECONDS, SILENCE_SECONDS_MAX
+from jilog_spool.replica import Replica
 
 LIVE_CAPABILITY = "live"
 
@@ -82,3 +84,16 @@ def agree(hello: wire.Hello, frontiers: Mapping[str, Frontier], options: Session
         same = agreement.equal if root == frontier.root() else agreement.differing
         (agreement.unshared if root is None else same).append(zone)
     return agreement
+
+
+def visible(replicas: Mapping[str, Replica], granted: Collection[str] | None) -> dict[str, Replica]:
+    """Pick the zones that the peer may see; ``granted`` of None stands for all.
+
+    Raises:
+        InputError: one holds events that are local to this host, a mistake of the caller.
+    """
+    shown = {zone: item for zone, item in replicas.items() if granted is None or zone in granted}
+    for zone, replica in shown.items():
+        if replica.local:
+            raise InputError(f"zone {zone}: events that are local to this host must not be shared")
+    return shown

@@ -41,6 +41,9 @@ from each side, padded by SSH and with its headers, an idle peer costs some 270 
 GOSSIP_JITTER = 0.2
 """Share of GOSSIP_SECONDS that chance adds or takes, so that sessions of one host do not speak in step."""
 
+CLOCK_TOLD_SECONDS = 60
+"""In a warm session clocks are told when one was set by so much; only five minutes would harm."""
+
 RESYNC_SECONDS = 1.0
 """After a push that could not be used: how soon the roots are compared."""
 

@@ -113,6 +113,13 @@ class Outgoing:
         """Whether ``size`` payload bytes may be sent now, and one more offer made."""
         return self._credit >= size and len(self._open) < limits.OFFERS_OPEN_MAX
 
+    @property
+    def unanswered(self) -> set[tuple[str, Writer]]:
+        """The streams of which the peer has not said what became of the last that it was sent."""
+        waiting = (offer for offers in self._ready for offer in offers)
+        planned = ((zone, plan.writer) for zone, plan in self._plans)
+        return {*planned, *((offer.zone, offer.writer) for offer in (*waiting, *self._open.values()))}
+
     def push(self, zone: str, info: SegmentInfo, signed: SignedHead, offset: int, data: bytes) -> wire.Push:
         """Make a push of some new bytes; the caller has asked for credit."""
         writer = info.writer

@@ -130,19 +130,20 @@ class Pump:
     async def _listen(self) -> None:
         if wait := self._intake.wait_seconds(self._clock()):
             await self._sleep(wait)
+        data, broken = b"", False
         try:
             data = await self._reader.read(self._intake.piece_bytes(CHUNK_BYTES_MAX))
         except self._lost:
-            data = b""
+            broken = True
         self._intake.spend(len(data), self._clock())
-        await self._call(lambda: self._hear(data))
+        await self._call(lambda: self._hear(data, broken=broken))
 
-    def _hear(self, data: bytes) -> None:
+    def _hear(self, data: bytes, *, broken: bool) -> None:
         self._session.set_time(self._clock())
         if data:
             self._session.receive_data(data)
         else:
-            self._session.receive_eof()
+            self._session.receive_eof(broken=broken)
 
     async def _write(self, reading: asyncio.Task[None]) -> None:
         while True:

@@ -7,7 +7,7 @@ what the peer is likely to have heard from somebody else, is offered first.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from jilog_ledger.errors import IntegrityError
 from jilog_ledger.frontier import FrontierEntry
@@ -37,6 +37,22 @@ class Pushes:
         """Forget what waits; a comparison of frontiers does the same and more."""
         self._grown.clear()
         self._queue.clear()
+
+    def pending(self, zones: Iterable[str]) -> frozenset[tuple[str, Writer]]:
+        """Name the streams of which the peer may not hold all that this host holds."""
+        behind = (
+            (zone, entry.writer)
+            for zone in zones
+            for entry in self._replicas[zone].frontier().entries
+            if not self._level(zone, entry)
+        )
+        return frozenset(behind) | self._out.unanswered
+
+    def _level(self, zone: str, entry: FrontierEntry) -> bool:
+        known = self._view.tip(zone, entry.writer)
+        if known is None or self._view.unsure(zone, entry.writer):
+            return False
+        return entry == known or same_tip(entry, known)
 
     def next_message(self) -> wire.Message | None:
         """Give the next push, None when all that is new is on its way or needs an offer."""

@@ -70,7 +70,9 @@ class SessionReport:
     often we said something and then heard from the peer. ``clock_ahead_seconds`` is how far the peer's clock
     is ahead of ours, None when it has not told. ``peer_sequences`` are the last sequences that the peer has
     of writers of which this host had less when frontiers were compared last. ``rounds`` counts comparisons of
-    frontiers, and ``forecast_*`` say what a session that only asked would have moved.
+    frontiers, and ``forecast_*`` say what a session that only asked would have moved. ``pending`` are the
+    streams of which the peer may lack something at the end of a session that had both level and stayed open;
+    None while it runs, and for any other.
     """
 
     peer: str = ""
@@ -88,6 +90,7 @@ class SessionReport:
     peer_sequences: dict[tuple[str, Writer], int] = field(default_factory=dict)
     forecast_in: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
     forecast_out: dict[tuple[str, Writer], Forecast] = field(default_factory=dict)
+    pending: frozenset[tuple[str, Writer]] | None = None
     rounds: int = 0
     branches_taken: int = 0
     bytes_expected: int = 0

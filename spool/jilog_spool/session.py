@@ -23,17 +23,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from jilog_ledger.errors import InputError, JilogError, PeerError
+from jilog_ledger.errors import JilogError, PeerError
 from jilog_ledger.frontier import FrontierEntry
 from jilog_ledger.identifiers import Writer
 from jilog_spool import limits, wire
 from jilog_spool.claims import Claims
+from jilog_spool.clocks import Clocks
 from jilog_spool.comparison import Comparison
 from jilog_spool.errors import ConnectionLost, ProtocolError, VersionMismatch, one_line
 from jilog_spool.events import Event, Finished, Grown, PeerKnown, Progress, Settled
 from jilog_spool.forks import Forks
 from jilog_spool.gossip import Gossip
-from jilog_spool.hello import SessionOptions, agree, make_hello
+from jilog_spool.hello import SessionOptions, agree, make_hello, visible
 from jilog_spool.incoming import Incoming
 from jilog_spool.known import PeerView
 from jilog_spool.outbox import Outbox
@@ -77,7 +78,7 @@ class Session:
         self.state = State.AWAIT_HELLO
         self.report = SessionReport()
         self.options = options or SessionOptions()
-        self._replicas = _visible(replicas, granted)
+        self._replicas = visible(replicas, granted)
         self._shared: list[str] = []
         self._frontiers = {zone: replica.frontier() for zone, replica in self._replicas.items()}
         self._reader = wire.FrameReader()
@@ -103,6 +104,7 @@ class Session:
         self._comparison: Comparison | None = None
         self._live = False
         self._gossip = Gossip(self._replicas, self.options.chance, self.options.gossip_seconds)
+        self._clocks = Clocks(self.options.clock)
         self._now = self._heard_at = self._spoke_at = 0.0
         self._ticking = False
         self._spoke_last = False
@@ -128,7 +130,9 @@ class Session:
             wire.Stop: self._on_stop,
             wire.Ping: lambda _: None,
         }
-        self._send(make_hello(self._frontiers, source, self.options))
+        self._hello = make_hello(self._frontiers, source, self.options)
+        self._clocks.begin(self._now, self._hello.clock)
+        self._send(self._hello)
 
     @property
     def finished(self) -> bool:
@@ -183,12 +187,18 @@ class Session:
             self._fail(exc)
             raise
 
-    def receive_eof(self) -> None:
+    def receive_eof(self, *, broken: bool = False) -> None:
         """Note that no more bytes will come. A warm session ends with it.
 
+        ``broken``: the connection is gone, and nobody ended the stream.
+
         Raises:
-            ConnectionLost: the exchange was not complete.
+            ConnectionLost: the exchange was not complete, or the connection is gone.
         """
+        if self.state is State.LIVE and broken:
+            exc = ConnectionLost(f"the connection to peer{self._named()} was lost", hint="it is called again")
+            self._fail(exc)
+            raise exc
         if self.state is State.LIVE:
             self._finish()
         if self.state in (State.AWAIT_HELLO, State.EXCHANGE):
@@ -215,6 +225,7 @@ class Session:
         if not self._ticking:
             self._ticking = True
             self._heard_at = self._spoke_at = now_seconds
+            self._clocks.begin(now_seconds, self._hello.clock)
             self._gossip.plan(now_seconds)
         if self.state in (State.FINISHED, State.FAILED):
             return
@@ -223,7 +234,7 @@ class Session:
             if self.state is State.LIVE:
                 digest = self._gossip.ask(self._now) if self._quiet else None
                 if digest is not None:
-                    self._send(wire.Roots(digest))
+                    self._tell_roots(digest)
             elif now_seconds - self._spoke_at > limits.PING_SECONDS and self.state is State.EXCHANGE:
                 self._send(wire.Ping())
             self._advance()
@@ -297,8 +308,9 @@ class Session:
         report.peer, report.version = agreed.peer, agreed.version
         report.zones_equal, report.zones_differing = agreed.equal, agreed.differing
         report.zones_not_shared = agreed.unshared
-        if hello.clock and self.options.clock is not None:
-            report.clock_ahead_seconds = hello.clock - self.options.clock()
+        self._clocks.heard(hello.clock, self._now)
+        self._clocks.changed(self._now)
+        report.clock_ahead_seconds = self._clocks.ahead_seconds(self._now)
         self._in.version = self._out.version = self._outbox.version = agreed.version
         self._out.zstd, self._live = agreed.zstd, agreed.live
         self._forks.fetch = agreed.version > 1 and not self.options.forecast
@@ -363,8 +375,10 @@ class Session:
 
     def _on_roots(self, message: wire.Roots) -> None:
         owed, differ = self._gossip.heard(message.digest, self._now)
+        self._clocks.heard(message.clock, self._now)
+        self._compare_clocks()
         if owed is not None:
-            self._send(wire.Roots(owed))
+            self._tell_roots(owed)
         if differ is None:
             return
         refused = self.report.refused_count
@@ -372,6 +386,15 @@ class Session:
         if differ:
             self._next_round()
         elif refused:
+            self._events.append(Settled())
+
+    def _tell_roots(self, digest: bytes) -> None:
+        self._send(wire.Roots(digest, self._clocks.news(self._now)))
+
+    def _compare_clocks(self) -> None:
+        """Have it noted that a clock was set, be it the peer's or ours."""
+        if self._clocks.changed(self._now):
+            self.report.clock_ahead_seconds = self._clocks.ahead_seconds(self._now)
             self._events.append(Settled())
 
     @property
@@ -461,15 +484,22 @@ class Session:
         self._events.append(Settled())
 
     def _finish(self) -> None:
+        self._note_pending()
         self.state = State.FINISHED
         self.report.complete = True
         self._in.close()
         self._events.append(Finished())
 
+    def _note_pending(self) -> None:
+        """Say what the peer may lack as a session ends that both were level in."""
+        if self._live and self.report.complete:
+            self.report.pending = self._pushes.pending(self._shared)
+
     def _fail(self, exc: JilogError) -> None:
         """Tell the peer once, unless it is the peer who told us or who is gone."""
         if self.state is State.FAILED:
             return
+        self._note_pending()
         self.state = State.FAILED
         self._in.close()
         self._outbox.clear()
@@ -486,12 +516,3 @@ class Session:
 
     def _named(self) -> str:
         return f" {self.report.peer}" if self.report.peer else ""
-
-
-def _visible(replicas: Mapping[str, Replica], granted: Collection[str] | None) -> dict[str, Replica]:
-    """Pick what the peer may see; a stream that is local to this host is a mistake of the caller."""
-    visible = {zone: item for zone, item in replicas.items() if granted is None or zone in granted}
-    for zone, replica in visible.items():
-        if replica.local:
-            raise InputError(f"zone {zone}: events that are local to this host must not be shared")
-    return visible

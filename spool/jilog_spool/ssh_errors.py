@@ -92,6 +92,12 @@ def _network_error(exc: OSError, attempt: Attempt) -> PeerError:
             )
         case ConnectionResetError() | BrokenPipeError():
             return ConnectionLost(f"peer {place} closed the connection", hint="is it under load? sync again")
+        case socket.gaierror() if not attempt.peer.host:
+            return PeerError(
+                f"peer {place} has no address: none was given, its key is not announced on the local network,"
+                " and its name cannot be resolved",
+                hint=f"say where it is: jilog peer add {attempt.peer.name} ADDRESS",
+            )
         case socket.gaierror():
             return PeerError(
                 f"peer {place}: host name {address!r} cannot be resolved",

@@ -174,10 +174,14 @@ class Ping(Struct, frozen=True):
     """Still here."""
 
 
-class Roots(Struct, frozen=True, rename={"digest": "r"}):
-    """A digest of the fleet roots of all shared zones. Whoever gets one answers with its own."""
+class Roots(Struct, frozen=True, omit_defaults=True, rename={"digest": "r", "clock": "t"}):
+    """A digest of the fleet roots of all shared zones. Whoever gets one answers with its own.
+
+    ``clock`` is what the sender's clock shows, in Unix seconds, when it was set since it was told; else 0.
+    """
 
     digest: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    clock: Count = 0
 
 
 class Summary(Struct, frozen=True, omit_defaults=True, rename={

@@ -284,6 +284,36 @@ def test_end_of_the_stream_ends_a_warm_session_without_an_error(make: Make) -> N
     assert events[-1] == Finished()
 
 
+def test_connection_that_breaks_is_told_with_what_the_peer_may_lack(make: Make) -> None:
+    fleet = LiveFleet([make("a"), make("b")])
+    link = fleet.connect(0, 1)
+    mine, other = link.sessions
+    own = fleet.replicas[0].own_writer
+    fleet.append(0, drafts(1))
+    fleet.settle()
+
+    fleet.append(0, drafts(1))
+    assert mine.data_to_send()
+    for live in link.sessions:
+        with pytest.raises(ConnectionLost):
+            live.receive_eof(broken=True)
+
+    assert mine.report.pending == {("main", own)}
+    assert other.report.pending == frozenset()
+
+
+def test_session_that_ends_level_leaves_nothing_that_the_peer_may_lack(make: Make) -> None:
+    fleet = LiveFleet([make("a"), make("b")])
+    link = fleet.connect(0, 1)
+    fleet.append(0, drafts(2))
+    fleet.settle()
+
+    link.sessions[0].leave()
+    link.sessions[1].receive_eof()
+
+    assert [live.report.pending for live in link.sessions] == [frozenset(), frozenset()]
+
+
 def test_peer_that_does_not_answer_a_push_is_given_up() -> None:
     fleet = LiveFleet([memory_replica("a"), memory_replica("b")])
     link = fleet.connect(0, 1)

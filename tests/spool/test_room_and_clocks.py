@@ -8,6 +8,8 @@ from jilog_spool.memory import Pipe, exchange
 from support.spool_fleet import drafts, memory_replica, root_of, session, sync
 from support.spool_live import Link, LiveFleet
 
+COMPARISON_BYTES = 2 * 31
+CLOCK_BYTES_MAX = 8
 REASON = "9 MiB are free on the disk, less than 100"
 
 
@@ -69,6 +71,43 @@ def test_hosts_tell_each_other_what_their_clocks_show(version: int) -> None:
 
     assert pipe.first.session.report.clock_ahead_seconds == 3600
     assert pipe.second.session.report.clock_ahead_seconds == -3600
+
+
+@pytest.mark.parametrize("set_by", [3600, -3600])
+@pytest.mark.parametrize("whose", ["ours", "the peer's"])
+def test_a_clock_that_is_set_while_a_session_is_warm_is_told_once(whose: str, set_by: int) -> None:
+    fleet = LiveFleet([memory_replica("one"), memory_replica("other")])
+    shift = {"ours": 0, "the peer's": 0}
+    options = {"live": True, "chance": lambda: 0.5}
+    pipe = Pipe(
+        session(fleet.replicas[0], **options, clock=lambda: 1_000_000 + int(fleet.now) + shift["ours"]),
+        session(fleet.replicas[1], **options, clock=lambda: 1_000_000 + int(fleet.now) + shift["the peer's"]),
+    )
+    link = Link((0, 1), pipe)
+    fleet.links.append(link)
+    fleet.tick(0)
+    fleet.settle()
+    before = _told_while(fleet, link)
+
+    shift[whose] = set_by
+    told = _told_while(fleet, link)
+    after = _told_while(fleet, link)
+
+    ahead = -set_by if whose == "ours" else set_by
+    assert pipe.first.session.report.clock_ahead_seconds == ahead
+    assert pipe.second.session.report.clock_ahead_seconds == -ahead
+    assert 0 < told[0] <= CLOCK_BYTES_MAX
+    assert (before, told[1], after) == ((0, 0), 2, (0, 0))
+
+
+def _told_while(fleet: LiveFleet, link: Link) -> tuple[int, int]:
+    """Let five minutes pass; count the bytes beside those of comparisons, and how often a state was told."""
+    before = link.wire_bytes, link.settled
+    for _ in range(60):
+        fleet.settle()
+        fleet.tick(5)
+    fleet.settle()
+    return (link.wire_bytes - before[0]) % COMPARISON_BYTES, link.settled - before[1]
 
 
 def test_a_peer_that_does_not_tell_its_clock_has_none() -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jilog_spool.memory import Pipe
-from jilog_spool.session import Grown, Session, State
+from jilog_spool.session import Grown, Session, Settled, State
 from support.spool_fleet import AnyReplica, session
 
 
 @dataclass
 class Link:
-    """One warm session between two hosts, by their index in the fleet."""
+    """One warm session between two hosts, by their index in the fleet.
+
+    ``settled`` counts how often one of them told that both are level, or how they stand.
+    """
 
     ends: tuple[int, int]
     pipe: Pipe
+    settled: int = 0
 
     @property
     def sessions(self) -> tuple[Session, Session]:
@@ -76,4 +80,5 @@ class LiveFleet:
             for event in side.events:
                 if isinstance(event, Grown):
                     self.notice(end)
+                link.settled += isinstance(event, Settled)
             side.events.clear()

@@ -51,14 +51,17 @@ class Followed:
     """One peer that is synced with. ``wake`` ends the wait for its next turn; ``resting``: it is paused.
 
     ``session`` is the one that runs; ``settled`` says that it left both hosts equal and stays open.
-    ``failures`` counts turns in a row that ended with an error before both were equal.
+    ``failures`` counts turns in a row that ended with an error before both were equal, ``broken_off`` those
+    after which a session that was to stay open ended, each but the first within an interval.
     """
 
     peer: Peer
     task: asyncio.Task[None]
     failures: int = 0
+    broken_off: int = 0
     session: Session | None = None
     settled: bool = False
+    settled_at: float = 0.0
     resting: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
@@ -153,7 +156,8 @@ class Replicator:
         followed = self._followed[name]
         while True:
             await self._turn(followed)
-            seconds = sync_delay(interval, followed.failures, self._chance())
+            # A session that was to stay open and ended is begun anew soon: then it shows why it ended.
+            seconds = sync_delay(interval, followed.failures or followed.broken_off, self._chance())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(followed.wake.wait(), seconds)
             followed.wake.clear()
@@ -170,8 +174,15 @@ class Replicator:
             self._log.error("sync failed", peer=followed.peer.name, error=repr(error))
             followed.failures += 1
         finally:
+            followed.broken_off = self._times_broken_off(followed)
             followed.settled, followed.session = False, None
             followed.say_synced()
+
+    def _times_broken_off(self, followed: Followed) -> int:
+        if not followed.settled:
+            return 0
+        brief = time.monotonic() - followed.settled_at < self._zones.workspace.config.agent.sync_seconds
+        return followed.broken_off + 1 if brief else 1
 
     async def _converse(self, followed: Followed) -> None:
         peer, started = followed.peer, time.monotonic()
@@ -192,7 +203,8 @@ class Replicator:
         def on_event(event: Event) -> None:
             self._conversations.heard(session, event)
             if isinstance(event, Settled):
-                followed.settled = True
+                if not followed.settled:
+                    followed.settled, followed.settled_at = True, time.monotonic()
                 notes.append(asyncio.ensure_future(self._note(followed, result(None))))
 
         def result(error: JilogError | None) -> PeerResult:

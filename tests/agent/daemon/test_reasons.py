@@ -156,6 +156,7 @@ def raised(error: JilogError, origin: BaseException | None = None) -> JilogError
         (raised(PeerError("x"), OSError(errno.EHOSTUNREACH, "x")), Cause.PEER_OFF),
         (raised(PeerError("x"), ConnectionRefusedError()), Cause.CONNECTION_REFUSED),
         (raised(PeerError("x"), socket.gaierror()), Cause.NAME_UNKNOWN),
+        (raised(PeerError("peer x has no address: none"), socket.gaierror()), Cause.NO_ADDRESS),
         (raised(StorageError("x"), OSError(errno.ENOSPC, "x")), Cause.DISK_FULL),
         (raised(StorageError("x"), OSError(errno.EROFS, "x")), Cause.READ_ONLY),
         (raised(StorageError("x"), OSError(errno.EIO, "x")), Cause.DISK_ERROR),
@@ -278,8 +279,14 @@ def test_a_peer_that_is_not_there_is_told_from_one_that_does_not_answer(pair: tu
     alpha.run("spool", "sync")
     nameless = verdict_of(alpha)["reason"]
 
+    alpha.run("peer", "add", "no-such-host.invalid", "--host-key", key)
+    said = alpha.run("spool", "sync", "no-such-host.invalid").stderr
+
     assert (before, refused, silent) == ("never_synced", "connection_refused", "peer_off")
     assert nameless in ("name_unknown", "peer_off")
+    if nameless == "name_unknown":  # else something here answers for every name
+        assert "has no address" in said
+        assert "jilog peer add no-such-host.invalid ADDRESS" in said
 
 
 def test_what_comes_after_a_sync_counts_as_lag(pair: tuple[Host, Host, int]) -> None:

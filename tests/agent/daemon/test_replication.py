@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.agent_hosts import free_port, introduce, new_host, public_key
-from support.agent_process import LineClient, ask, running, stop_agent, wait_for
+from support.agent_process import LineClient, ask, running, start_agent, stop_agent, wait_for
 from support.jilog_cli import Host
 
 
@@ -104,6 +106,34 @@ def test_what_comes_later_goes_through_the_session_that_is_open(pair: tuple[Host
         wait_for(lambda: titles(alpha) == titles(beta) == both, "equal hosts")
         wait_for(lambda: len(alpha.payloads("--subsystem", "under-*")) == 2, "what a command wrote")
         assert 'jilog_syncs_total{outcome="ok",peer="beta"} 1' in ask(alpha, "metrics")
+
+
+def test_a_called_peer_that_is_killed_is_named_at_once_with_what_it_lacks(pair: tuple[Host, Host]) -> None:
+    alpha, beta = pair
+    alpha.config.write_text('[agent]\nmdns = false\nsync_every = "1h"\n')
+    with running(alpha):
+        beta_pid = start_agent(beta)
+        with LineClient(alpha) as client:
+            client.ask(id=1, method="sync", params={"peers": ["beta"]})
+        write(alpha, "pushed while the session was open")
+        acknowledged = 'jilog_sync_sent_events_total{peer="beta"} 1'
+        wait_for(lambda: acknowledged in ask(alpha, "metrics"), "the event at beta")
+
+        os.kill(beta_pid, signal.SIGKILL)
+        wait_for(lambda: verdict(alpha)["reason"] == "connection_refused", "a link that is told to be down")
+        level = verdict(alpha)
+        write(alpha, "while beta is down")
+        behind = verdict(alpha)
+
+    assert (level["lag_events"], behind["lag_events"]) == (0, 1)
+    assert behind["next"] == "on beta: jilog agent start"
+
+
+def verdict(host: Host) -> Any:
+    """Give what is said of the own stream at the only peer."""
+    document: Any = host.json("spool", "status")
+    (peer,) = document["peers"]
+    return next(item for item in peer["writers"] if item["source"] == "alpha")
 
 
 def test_a_relay_passes_on_what_it_hears(tmp_path: Path) -> None:
