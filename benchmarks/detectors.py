@@ -3,8 +3,9 @@
 ``python -m benchmarks.detectors [CORPUS]`` prints the table; ``--list KIND`` prints the signals of one kind
 for reading by hand, each with the opaque key under which its label is kept. The corpus is a folder with one
 folder of transcripts for each reader and ``labels-corrections.json``; it is other people's work and is not
-part of this project. Labels of errors, workarounds and deferrals are in ``benchmarks/labels``: keys there are
-hashes.
+part of this project. Labels of errors, workarounds, deferrals and patterns are in ``benchmarks/labels``:
+keys there are hashes. So are those of people's messages that the corpus has no label for, with its letters:
+C a correction, D a report of a defect, R a refinement, N none.
 """
 
 from __future__ import annotations
@@ -90,7 +91,12 @@ def correction_key(signal_file: str, timestamp_ns: int | None) -> str:
 
 def opaque_key(signal: Signal) -> str:
     """Make the key of a label of a signal: a hash of its reader, file, line and kind."""
-    place = f"{signal.reader}|{Path(signal.source_file).name}|{signal.line}|{signal.kind.value}"
+    return place_key(signal.reader, signal.source_file, signal.line, signal.kind)
+
+
+def place_key(reader: str, source_file: str, line: int, kind: Kind) -> str:
+    """Make the key of a label of whatever stands in a line, found or not."""
+    place = f"{reader}|{Path(source_file).name}|{line}|{kind.value}"
     return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
@@ -112,8 +118,8 @@ def share(name: str, hits: int, of: int) -> str:
     return f"| {name} | {hits / of:.0%} | {low:.0%} to {high:.0%} | {hits} of {of} |"
 
 
-def correction_lines(corpus: Corpus) -> list[str]:
-    """Measure the corrections by the labels of people's messages."""
+def correction_lines(corpus: Corpus, own_labels: dict[str, str]) -> list[str]:
+    """Measure the corrections by the labels of people's messages: the corpus's, else our own."""
     labels = {key.split("|", 1)[1]: label for key, label in corpus.labels.items()}
     tiers: dict[str, Counter[str]] = {"A": Counter(), "B": Counter(), "": Counter()}
     fired = {
@@ -125,7 +131,8 @@ def correction_lines(corpus: Corpus) -> list[str]:
         name = Path(transcript.source_file).name
         for entry in transcript.entries:
             if isinstance(entry, Message) and entry.is_human:
-                label = labels.get(correction_key(name, entry.timestamp_ns))
+                key = place_key(transcript.reader, name, entry.line, Kind.CORRECTION)
+                label = labels.get(correction_key(name, entry.timestamp_ns), own_labels.get(key))
                 if label is not None:
                     tiers[fired.get((name, entry.line), "")][label] += 1
     lines = []
@@ -157,6 +164,7 @@ def labelled_lines(corpus: Corpus, kind: Kind, labels: dict[str, str]) -> list[s
     return [
         share(f"{name}, precision", filed.count(TRUE), len(filed)),
         share(f"{name}, of what either tier found", filed.count(TRUE), len(true)),
+        share(f"{name} and B, precision", len(true), len(known)),
     ]
 
 
@@ -188,10 +196,10 @@ def run(folder: Path = DEFAULT_CORPUS) -> str:
         "",
         "| measure | share | 95 % | count |",
         "|---|---|---|---|",
-        *correction_lines(corpus),
+        *correction_lines(corpus, labels),
         *(
             line
-            for kind in (Kind.ERROR, Kind.WORKAROUND, Kind.DEFERRAL)
+            for kind in (Kind.ERROR, Kind.WORKAROUND, Kind.DEFERRAL, Kind.PATTERN)
             for line in labelled_lines(corpus, kind, labels)
         ),
         "",

@@ -2,6 +2,7 @@
 
 A section of the final text (a heading or a bold label such as "Out of scope" or "Follow-ups") is what agents
 write when they put something off; words such as "defer" or "later" anywhere are almost never that (measured).
+What a turn that only looked says of open work is an answer, a review or a plan: it is listed and not filed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from functools import cached_property
 
 from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.correction import signature_of
-from jilog_review.detectors.precise.neighbours import final_texts
+from jilog_review.detectors.precise.looking import only_looks
+from jilog_review.detectors.precise.neighbours import LastWords, last_words
 from jilog_review.rulebook import Rule, Rulebook, RuleSet
 from jilog_review.transcript import Message, Transcript
 
@@ -52,7 +54,7 @@ class DeferralDetector:
 
     rules: tuple[Rule, ...] = field(default_factory=_rules)
     name: str = "precise.deferral"
-    version: int = 1
+    version: int = 2
 
     @cached_property
     def _sections(self) -> tuple[Rule, ...]:
@@ -65,19 +67,20 @@ class DeferralDetector:
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at the last text of each turn."""
         new_offset = _new_offset(transcript)
-        for message in final_texts(transcript.main_thread):
-            if message.offset >= new_offset:
-                yield from self._judge(message)
+        for words in last_words(transcript.main_thread):
+            if words.message.offset >= new_offset:
+                yield from self._judge(words)
 
-    def _judge(self, message: Message) -> Iterator[Finding]:
+    def _judge(self, words: LastWords) -> Iterator[Finding]:
+        message = words.message
         text = (
             _FENCE.sub("", message.text) if "```" in message.text or "~~~" in message.text else message.text
         )
         section = self._section(text)
         if section is not None:
-            rule, words, body = section
-            tier = Tier.B if _DOCUMENT.search(text) else rule.tier
-            yield section_finding(message, rule, words, body, tier)
+            rule, title, body = section
+            is_report = _DOCUMENT.search(text) is not None or not _may_have_worked(words)
+            yield section_finding(message, rule, title, body, Tier.B if is_report else rule.tier)
             return
         for rule in self._phrases.in_text(text.lower()):
             match = rule.search(text)
@@ -98,6 +101,19 @@ class DeferralDetector:
                     if len(body) >= _BODY_CHARS_MIN and not _NOTHING.match(body):
                         return rule, match[0].strip(), body
         return None
+
+
+def _may_have_worked(words: LastWords) -> bool:
+    """Tell whether the turn may have changed something: who looked something up has put nothing off.
+
+    A turn without calls is an answer when it was asked for with a question. Where a turn began before what
+    was read, its work may have been done there.
+    """
+    if words.asked is None:
+        return True
+    if not words.calls:
+        return not words.asked.text.rstrip().endswith(("?", "？"))  # Japanese writes it so
+    return not all(map(only_looks, words.calls))
 
 
 def section_finding(message: Message, rule: Rule, words: str, body: str, tier: Tier) -> Finding:
