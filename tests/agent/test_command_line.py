@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jilog_agent.cli.lazy import LazyGroup
-from jilog_agent.cli.output import COLUMN_CELLS_MIN, fit, plain
+from jilog_agent.cli.output import fit, plain
 from jilog_agent.cli.root import root
 from support.jilog_cli import Host
 
@@ -339,7 +339,9 @@ def test_control_characters_from_the_ledger_do_not_reach_the_terminal() -> None:
     assert plain("a\u202eb\u2066c") == "a\\u202eb\\u2066c"
 
 
-def test_columns_shrink_until_the_line_fits() -> None:
-    assert fit([10, 60, 10], 60) == [10, 36, 10]
-    assert fit([10, 20], 80) == [10, 20]
-    assert fit([20, 20], 5) == [COLUMN_CELLS_MIN, COLUMN_CELLS_MIN]
+def test_columns_of_prose_shrink_until_the_line_fits() -> None:
+    assert fit([10, 60, 10], [10, 12, 10], 60) == [10, 36, 10]
+    assert fit([10, 20], [10, 20], 80) == [10, 20]
+    assert fit([20, 20], [12, 12], 26) == [12, 12]
+    assert fit([20, 20], [12, 12], 25) is None
+    assert fit([20, 12, 12], [20, 4, 4], 40) == [20, 8, 8]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -61,7 +63,7 @@ def test_status_of_a_fleet_is_one_screen(busy: Host) -> None:
     assert "and 5 more" in seen.text
 
 
-@pytest.mark.parametrize("columns", [40, 80, 132])
+@pytest.mark.parametrize("columns", [80, 132])
 @pytest.mark.parametrize("command", [("status",), ("spool", "status"), ("peer", "list")], ids=" ".join)
 def test_tables_fit_the_terminal(busy: Host, command: tuple[str, ...], columns: int) -> None:
     seen = at_terminal(busy, *command, columns=columns)
@@ -69,6 +71,26 @@ def test_tables_fit_the_terminal(busy: Host, command: tuple[str, ...], columns: 
     table = table_lines(seen.lines)
     assert len(table) >= len(PEERS), seen.text
     assert max(len(line) for line in table) <= columns, seen.text
+
+
+@pytest.mark.parametrize("command", [("status",), ("spool", "status"), ("peer", "list")], ids=" ".join)
+def test_rows_are_paragraphs_where_columns_would_tell_nothing(busy: Host, command: tuple[str, ...]) -> None:
+    seen = at_terminal(busy, *command, columns=30)
+
+    assert all(name in [line.strip() for line in seen.lines] for name in PEERS), seen.text
+    assert "…" not in seen.text
+    rows = [line for line in seen.lines if line.startswith("      ")]
+    assert len(rows) > len(PEERS)
+    assert max(len(line) for line in rows if not line.startswith("      next: ")) <= 30, seen.text
+
+
+def test_columns_are_level_below_wide_characters(busy: Host) -> None:
+    code = "from jilog_agent.cli.output import print_table; print_table(('A', 'B'), [('日本語', 'x'), ('abc', 'y')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.splitlines() == ["A       B", "日本語  x", "abc     y"]
 
 
 def test_a_table_in_a_pipe_is_whole(busy: Host) -> None:

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import sys
+import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from jilog_agent.decisions.text import json_text
@@ -14,8 +16,8 @@ from jilog_ledger.event import JsonValue
 SCHEMA_VERSION = 1
 """The version of every ``--json`` shape (docs/cli-json.md); it grows when a key changes its meaning."""
 
-COLUMN_CELLS_MIN = 4
-"""What is cut shorter tells nothing: below that a table of many columns wraps."""
+COLUMN_CELLS_MIN = 10
+"""Prose that is cut shorter tells nothing: where a table needs that, its rows are paragraphs."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -51,39 +53,91 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int = 0) -> None:
-    """Print aligned columns; on a terminal the widest column gives way until the line fits.
+    """Print aligned columns; on a terminal the widest column of prose gives way until the line fits.
 
-    The last ``whole`` columns, such as a command to type, are never cut: where they do not fit they come
-    below their row, each on a line of its own.
+    The last ``whole`` columns, such as a command to type, come below their row where they do not fit, each
+    on a line of its own. Where that is not enough, every row is a paragraph: its first cell, and below it
+    the rest by name.
     """
-    widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
+    table = [[plain(cell) for cell in row] for row in (headers, *rows)]
+    columns = list(zip(*table, strict=True))
+    widths = [max(map(cell_count, column)) for column in columns]
     beside = len(headers)
     if sys.stdout.isatty():
-        columns = shutil.get_terminal_size().columns
-        if sum(widths) + 2 * (len(widths) - 1) > columns:
+        room = shutil.get_terminal_size().columns
+        if sum(widths) + 2 * (len(widths) - 1) > room:
             beside -= whole
-        widths = fit(widths[:beside], columns)
-    for row in (headers, *rows):
-        cells = [_cut(plain(cell), width).ljust(width) for cell, width in zip(row, widths, strict=False)]
+        floors = [_floor(column[1:], width) for column, width in zip(columns, widths, strict=True)]
+        fitted = fit(widths[:beside], floors, room)
+        if fitted is None:
+            _print_paragraphs(table[0], table[1:], whole=whole, room=room)
+            return
+        widths = fitted
+    for number, row in enumerate(table):
+        cells = [_padded(_cut(cell, width), width) for cell, width in zip(row, widths, strict=False)]
         print_line("  ".join(cells).rstrip())
-        if row is headers:
+        if number == 0:
             continue
         for header, cell in zip(headers[beside:], row[beside:], strict=True):
             if cell:
-                print_line(f"      {header.lower()}: {plain(cell)}")
+                print_line(f"      {header.lower()}: {cell}")
 
 
-def fit(widths: Sequence[int], columns: int) -> list[int]:
-    """Shrink the widest columns, none below ``COLUMN_CELLS_MIN``, until all fit beside each other."""
+def fit(widths: Sequence[int], floors: Sequence[int], room: int) -> list[int] | None:
+    """Shrink the widest columns until all fit beside each other, none below its floor; None when they cannot."""
     fitted = list(widths)
-    room = columns - 2 * (len(fitted) - 1)
-    while sum(fitted) > room and max(fitted) > COLUMN_CELLS_MIN:
-        fitted[fitted.index(max(fitted))] -= 1
+    cells = room - 2 * (len(fitted) - 1)
+    while sum(fitted) > cells:
+        above = [(width, at) for at, width in enumerate(fitted) if width > floors[at]]
+        if not above:
+            return None
+        fitted[max(above)[1]] -= 1
     return fitted
 
 
+def _floor(column: Sequence[str], width: int) -> int:
+    """Give the least width of a column: prose may be cut, but no name, number, time or path."""
+    return min(width, COLUMN_CELLS_MIN) if any(" " in cell.strip() for cell in column) else width
+
+
+def _print_paragraphs(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int, room: int
+) -> None:
+    """Print each row as a paragraph; lines are broken, nothing is cut, and the last ``whole`` cells stay whole."""
+    for row in rows:
+        print_line(row[0])
+        for number, (header, cell) in enumerate(zip(headers, row, strict=True)):
+            if number == 0 or not cell.strip():
+                continue
+            text = f"{header.strip().lower()}: {cell.strip()}"
+            if number >= len(headers) - whole:
+                print_line(f"      {text}")
+                continue
+            for line in textwrap.wrap(text, max(room, 20), initial_indent=" " * 6, subsequent_indent=" " * 8):
+                print_line(line)
+
+
+def cell_count(text: str) -> int:
+    """Count the cells of a terminal that text takes: two for East Asian wide characters, none for marks."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if cell_count(text) <= width:
+        return text
+    kept = text[: width - 1]
+    while cell_count(kept) > width - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cell_count(text))
 
 
 def counted(count: int, noun: str) -> str:
