@@ -13,9 +13,23 @@ ROOT_BYTES = 32
 _ROOT_CONTEXT = b"jilog fleet root 1\n"
 
 
+_PARTIAL_CONTEXT = b"jilog partial segment 1\n"
+
+
+def segment_hash(sha256: bytes, *, sealed: bool) -> bytes:
+    """Give what a span tells of its last segment: the content's hash, and another one while the seal is missing.
+
+    With its seal a segment is closed, so whoever has only the same content still lacks something.
+    """
+    return sha256 if sealed else hashlib.sha256(_PARTIAL_CONTEXT + sha256).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Segments held above a gap, with consecutive numbers. ``sha256`` is that of the last one."""
+    """Segments held above a gap, with consecutive numbers.
+
+    ``sha256`` is the :func:`segment_hash` of the last one, which may be held in part.
+    """
 
     first_number: int
     last_number: int

@@ -12,7 +12,7 @@ from pathlib import Path
 from jilog_ledger.branch import BranchPoint, decode_point
 from jilog_ledger.disk import Disk
 from jilog_ledger.errors import SegmentDamaged
-from jilog_ledger.frontier import FrontierEntry, Span
+from jilog_ledger.frontier import FrontierEntry, Span, segment_hash
 from jilog_ledger.head import Head, RecordedHead, decode_head_file
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.layout import ZoneLayout
@@ -234,7 +234,7 @@ class Stream:
         if active is not None and active.number > contiguous + 1:
             first = self._first_active_sequence()
             if first is not None:
-                held.append((active.number, first, active.last_sequence, active.sha256))
+                held.append((active.number, first, active.last_sequence, segment_hash(active.sha256, sealed=False)))
         spans: list[Span] = []
         for number, first_sequence, last_sequence, sha256 in sorted(held):
             if spans and spans[-1].last_number == number - 1:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from jilog_ledger.frontier import Frontier, FrontierEntry, Span
+from jilog_ledger.frontier import Frontier, FrontierEntry, Span, segment_hash
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.manifest import SegmentInfo
 
@@ -103,7 +103,9 @@ def _covers(span: Span, info: SegmentInfo) -> bool:
     if not span.first_number <= info.number <= span.last_number:
         return False
     # The last segment of a span may be one that the peer holds in part; where nothing is said, it is whole.
-    return info.number < span.last_number or not span.sha256 or same_hash(info.sha256, span.sha256)
+    if info.number < span.last_number or not span.sha256:
+        return True
+    return same_hash(segment_hash(info.sha256, sealed=info.sealed), span.sha256)
 
 
 def events_new_to(theirs: FrontierEntry | None, info: SegmentInfo) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from jilog_ledger.branch import BranchPoint, BranchTaken, Parting, alias_of, find_point, part
 from jilog_ledger.errors import IntegrityError, SegmentDamaged
 from jilog_ledger.event import EventDraft, encode_events
-from jilog_ledger.frontier import Frontier, FrontierEntry, Span
+from jilog_ledger.frontier import Frontier, FrontierEntry, Span, segment_hash
 from jilog_ledger.head import Head, SignedHead
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.keys import SigningKey
@@ -277,11 +277,12 @@ def _entry(writer: Writer, held: dict[int, _Segment], number: int) -> FrontierEn
     spans: list[Span] = []
     for above in sorted(n for n in held if n > number):
         reader = held[above].reader
+        tail = segment_hash(reader.sha256, sealed=reader.seal is not None)
         if spans and spans[-1].last_number == above - 1:
             first = spans.pop()
-            span = Span(first.first_number, above, first.first_sequence, reader.last_sequence, reader.sha256)
+            span = Span(first.first_number, above, first.first_sequence, reader.last_sequence, tail)
         else:
-            span = Span(above, above, reader.header.first_sequence, reader.last_sequence, reader.sha256)
+            span = Span(above, above, reader.header.first_sequence, reader.last_sequence, tail)
         spans.append(span)
     if number not in held:
         return FrontierEntry(writer, 0, 0, 0, b"", sealed=False, above=tuple(spans))

@@ -41,6 +41,14 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return lambda source: zone_store(tmp_path, source)
 
 
+def put(target: AnyReplica, source: AnyReplica, number: int) -> None:
+    """Give ``target`` one segment of the source's own stream as it stands."""
+    writer = source.own_writer
+    info = source.segments(writer, number)[0]
+    data = source.read(writer, number, 0, info.length)
+    target.complete(writer, number, 0, data, source.signed_head(writer, number))
+
+
 def test_both_directions_move_in_one_exchange(make: Make) -> None:
     first, second = make("a"), make("b")
     first.append(drafts(10))
@@ -104,15 +112,33 @@ def test_gap_is_filled_and_what_lies_above_it_is_not_sent_again(make: Make) -> N
         first.append(drafts(2))
         first.seal()
     for number in (2, 4):
-        info = first.segments(first.own_writer, number)[0]
-        data = first.read(first.own_writer, number, 0, info.length)
-        second.complete(first.own_writer, number, 0, data, first.signed_head(first.own_writer, number))
+        put(second, first, number)
 
     pipe = sync(first, second)
 
     assert root_of(first) == root_of(second)
     assert pipe.second.session.report.segments_received == 3
     assert pipe.second.session.report.duplicates == 0
+
+
+def test_seal_above_a_gap_that_nobody_can_fill_still_arrives(make: Make) -> None:
+    first, second = make("a"), make("b")
+    for _ in range(2):
+        first.append(drafts(2))
+        first.seal()
+    first.append(drafts(2))
+    put(second, first, 1)
+    put(second, first, 3)
+    first.seal()
+    third = make("c")
+    put(third, first, 1)
+    put(third, first, 3)
+    assert root_of(second) != root_of(third)
+
+    sync(third, second)
+
+    assert [info.sealed for info in second.segments(first.own_writer)] == [True, True]
+    assert root_of(second) == root_of(third)
 
 
 def test_segments_larger_than_a_chunk_and_than_the_credit_window_arrive_whole(make: Make) -> None:
