@@ -17,7 +17,7 @@ _PARTIAL_CONTEXT = b"jilog partial segment 1\n"
 
 
 def segment_hash(sha256: bytes, *, sealed: bool) -> bytes:
-    """Give what a span tells of its last segment: the content's hash, and another one while the seal is missing.
+    """Give what a span tells of its last segment: the content's hash, or another one without the seal.
 
     With its seal a segment is closed, so whoever has only the same content still lacks something.
     """

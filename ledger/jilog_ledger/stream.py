@@ -234,7 +234,8 @@ class Stream:
         if active is not None and active.number > contiguous + 1:
             first = self._first_active_sequence()
             if first is not None:
-                held.append((active.number, first, active.last_sequence, segment_hash(active.sha256, sealed=False)))
+                partial = segment_hash(active.sha256, sealed=False)
+                held.append((active.number, first, active.last_sequence, partial))
         spans: list[Span] = []
         for number, first_sequence, last_sequence, sha256 in sorted(held):
             if spans and spans[-1].last_number == number - 1:

@@ -85,7 +85,9 @@ def test_rows_are_paragraphs_where_columns_would_tell_nothing(busy: Host, comman
 
 
 def test_columns_are_level_below_wide_characters(busy: Host) -> None:
-    code = "from jilog_agent.cli.output import print_table; print_table(('A', 'B'), [('日本語', 'x'), ('abc', 'y')])"
+    code = (
+        "from jilog_agent.cli.output import print_table as p; p(('A', 'B'), [('日本語', 'x'), ('abc', 'y')])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

@@ -84,7 +84,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, whole:
 
 
 def fit(widths: Sequence[int], floors: Sequence[int], room: int) -> list[int] | None:
-    """Shrink the widest columns until all fit beside each other, none below its floor; None when they cannot."""
+    """Shrink the widest columns until all fit, none below its floor; None when they cannot."""
     fitted = list(widths)
     cells = room - 2 * (len(fitted) - 1)
     while sum(fitted) > cells:
@@ -103,7 +103,7 @@ def _floor(column: Sequence[str], width: int) -> int:
 def _print_paragraphs(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int, room: int
 ) -> None:
-    """Print each row as a paragraph; lines are broken, nothing is cut, and the last ``whole`` cells stay whole."""
+    """Print each row as a paragraph; lines are broken, but none of the last ``whole`` cells."""
     for row in rows:
         print_line(row[0])
         for number, (header, cell) in enumerate(zip(headers, row, strict=True)):
