@@ -106,6 +106,10 @@ class Home:
         """Held for as long as a review runs."""
         return self.review_dir / "lock"
 
+    def billed_path(self, zone: str) -> Path:
+        """Which responses the spend of earlier reviews of a zone counted; it may be lost at any time."""
+        return self.review_dir / f"billed-{zone}.bin"
+
     def cursors_path(self, zone: str) -> Path:
         """How far each transcript was read for a zone's ledger; it may be deleted at any time."""
         return self.review_dir / f"cursors-{zone}.json"

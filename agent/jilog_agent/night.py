@@ -16,6 +16,7 @@ from jilog_ledger.disk import Disk
 from jilog_ledger.errors import InputError
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import SECOND_NS, parse_moment
+from jilog_review.billed import Billed, decode_billed, encode_billed
 from jilog_review.cursor import CursorBook, decode_book, encode_book
 from jilog_review.reader import Reader, make_reader
 from jilog_review.reader import ReaderConfig as ReviewReaderConfig
@@ -27,6 +28,8 @@ from jilog_review.signal import Stamp
 _TIME_NS_MAX = 2**63 - 1
 CURSORS_BYTES_MAX = 256 * 1024 * 1024
 """A cursor takes some 300 bytes: room for most of a million transcripts."""
+BILLED_BYTES_MAX = 64 * 1024 * 1024
+"""What is remembered takes 4 MB, and one review of a million responses 8 MB for each reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _writer_of(ledger: ZoneLedger) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """What the review keeps between nights on this host: cursors, which may be lost at any time."""
+    """What the review keeps between nights on this host; it may be lost at any time."""
 
     home: Home
     disk: Disk
@@ -147,6 +150,24 @@ class ReviewState:
         """Keep the cursors of a ledger, durably."""
         data = encode_book(book, _writer_of(ledger))
         self.disk.replace(self.home.cursors_path(ledger.zone), data)
+
+    def load_billed(self, ledger: ZoneLedger) -> Billed:
+        """Read which responses were counted; without a usable file copies of older ones are counted again."""
+        path = self.home.billed_path(ledger.zone)
+        size = self.disk.size(path)
+        if size is None:
+            return Billed()
+        try:
+            if size > BILLED_BYTES_MAX:
+                raise InputError(f"{path} has {size} bytes")
+            return decode_billed(self.disk.read(path), _writer_of(ledger))
+        except InputError as error:
+            self.complain(f"{error.message}; copies of older responses are counted in the spend again")
+            return Billed()
+
+    def save_billed(self, ledger: ZoneLedger, billed: Billed) -> None:
+        """Keep which responses were counted, durably."""
+        self.disk.replace(self.home.billed_path(ledger.zone), encode_billed(billed, _writer_of(ledger)))
 
     def write_file(self, path: Path, data: bytes) -> None:
         """Put a whole file in place, making its folder."""

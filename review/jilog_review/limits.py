@@ -60,7 +60,11 @@ SOURCE_SIGNALS_MAX = 5_000
 waits for the next one. The noisiest real sessions have some hundred."""
 
 BILLS_MAX = 1_000_000
-"""Responses whose cost a scan remembers, some 150 MB; a copy of one beyond them is counted again."""
+"""Responses of one reader whose cost a scan remembers, some 150 MB; a copy of one
+beyond them is counted again."""
+
+BILLED_GENERATION_MAX = 250_000
+"""Responses of earlier reviews that are remembered, twice: some weeks of a busy host, 4 MB at most."""
 
 BILL_KEY_CHARS_MAX = 80
 """An id by which a response is remembered: the harnesses' have some 30 characters."""

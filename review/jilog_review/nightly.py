@@ -2,8 +2,8 @@
 
 The order makes every crash harmless. Signals are appended first: dying after that leaves the cursors
 behind, so the next run reads the same lines again, finds the same ids in the ledger and appends nothing
-twice. Cursors are saved second: dying after that leaves the digest to the next run, which makes it from the
-ledger alone.
+twice. What the scan counted as spend is saved before that (see :mod:`jilog_review.billed`). Cursors are
+saved second: dying after that leaves the digest to the next run, which makes it from the ledger alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jilog_ledger.identifiers import Writer
 from jilog_ledger.times import SECOND_NS
 from jilog_review import limits
 from jilog_review.aggregate import Background, Summary, Window, aggregate, days_before, window_of
+from jilog_review.billed import NOTHING_BILLED, Billed
 from jilog_review.cursor import CursorBook, prune
 from jilog_review.digest import digest_name, render_digest
 from jilog_review.issue_view import with_issues
@@ -83,6 +84,7 @@ class NightResult:
 
 
 SaveCursors = Callable[[CursorBook], None]
+SaveBilled = Callable[[Billed], None]
 WriteFile = Callable[[Path, bytes], None]
 """Puts a whole file in place at once: readers see the old one or the new one."""
 
@@ -95,12 +97,17 @@ def run_night(
     save_cursors: SaveCursors,
     write_file: WriteFile,
     progress: Progress | None = None,
+    billed: Billed = NOTHING_BILLED,
+    save_billed: SaveBilled | None = None,
 ) -> NightResult:
     """Review one night. A dry run reads the whole window afresh, and neither records nor writes anything.
+
+    ``billed`` are the responses that earlier reviews counted; they are no part of this one's spend.
 
     Raises:
         JilogError: the ledger or the digest's folder cannot be written.
     """
+    billed = billed.settled(log)
     scan = scan_transcripts(
         night.readers,
         night.profile,
@@ -109,12 +116,16 @@ def run_night(
         cursors={} if night.dry_run else cursors,
         progress=progress,
         workshop=night.workshop,
+        counted_before=billed,
     )
     new, drafts = plan_record(night, log, scan)
     if night.dry_run:
         unwritten = _as_if_appended(drafts, night.stamp.host)
         summary = summarise(log, night.window, night.profile, unwritten)
         return NightResult(night, scan, new, summary, _page(night, summary), None)
+    keys = scan.billed_keys() if save_billed is not None else ()
+    if keys and save_billed is not None:
+        save_billed(billed.awaiting(drafts[-1].event_id, night.stamp.review_date, keys))
     for start in range(0, len(drafts), limits.APPEND_EVENTS_MAX):
         log.append(drafts[start : start + limits.APPEND_EVENTS_MAX])
     save_cursors(prune(scan.cursors, night.now_ns))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from jilog_review import limits
+from jilog_review.billed import NOTHING_BILLED, Billed, response_key
 from jilog_review.cursor import BEGINNING, CursorBook, cursor_key
 from jilog_review.exposure import ToolUse
 from jilog_review.profiles import Profile
@@ -18,7 +19,7 @@ from jilog_review.scan_task import Task
 from jilog_review.signal import Signal, Stamp
 from jilog_review.source_scan import PieceScan, SourceScan, SourceScanner, one_line
 from jilog_review.spend import SpendTally
-from jilog_review.transcript import Coverage, Usage, usage_of
+from jilog_review.transcript import Bill, Coverage, Usage, usage_of
 
 Progress = Callable[[str, int, int], None]
 """Told after each source: the reader's name, sources done, sources in all."""
@@ -42,7 +43,8 @@ class Scan:
     """What a scan found. ``signals`` are distinct facts, in the order of their sources; ``cursors`` is the
     book to keep.
 
-    ``sources`` counts what was discovered, with something new in it or not.
+    ``sources`` counts what was discovered, with something new in it or not. ``counted_before`` are the
+    responses in the spend of earlier reviews of ``profile``.
     """
 
     signals: dict[str, Signal] = field(default_factory=dict)
@@ -54,7 +56,9 @@ class Scan:
     tool_use: ToolUse = field(default_factory=ToolUse)
     problems: list[Problem] = field(default_factory=list)
     sources: int = 0
-    _billed: set[str] = field(default_factory=set)
+    profile: str = ""
+    counted_before: Billed = NOTHING_BILLED
+    _billed: dict[str, set[str]] = field(default_factory=dict)
 
     def counts(self) -> tuple[ReaderCount, ...]:
         """Add the sessions with something new up by reader, in the order of readers' names."""
@@ -98,10 +102,11 @@ class Scan:
                 count.signals += 1
 
     def _usage_of(self, piece: PieceScan) -> Usage:
-        """Give what a piece consumed, less the responses that were counted with another one."""
-        repeated = [bill for bill in piece.bills if bill.key in self._billed]
-        if len(self._billed) < limits.BILLS_MAX:
-            self._billed.update(bill.key for bill in piece.bills)
+        """Give what a piece consumed, less the responses that were counted with another one, or earlier."""
+        billed = self._billed.setdefault(piece.reader, set())
+        repeated = [bill for bill in piece.bills if bill.key in billed or self._was_counted(piece, bill)]
+        if len(billed) < limits.BILLS_MAX:
+            billed.update(bill.key for bill in piece.bills)
         if not repeated:
             return piece.usage
         again, usage = usage_of(repeated), piece.usage
@@ -110,6 +115,16 @@ class Scan:
             cost -= again.cost
         read, written = usage.input_tokens - again.input_tokens, usage.output_tokens - again.output_tokens
         return Usage(read, written, cost) if read or written or cost else Usage()
+
+    def _was_counted(self, piece: PieceScan, bill: Bill) -> bool:
+        before = self.counted_before
+        return not before.is_empty and response_key(self.profile, piece.reader, bill.key) in before
+
+    def billed_keys(self) -> set[int]:
+        """Give the responses that this scan met, as later reviews remember them."""
+        return {
+            response_key(self.profile, reader, key) for reader, keys in self._billed.items() for key in keys
+        }
 
     def _session(self, piece: PieceScan) -> SessionCount:
         key = (piece.reader, piece.session_id)
@@ -129,15 +144,16 @@ def scan_transcripts(
     cursors: CursorBook,
     progress: Progress | None = None,
     workshop: Workshop | None = None,
+    counted_before: Billed = NOTHING_BILLED,
 ) -> Scan:
     """Read what is new since ``cursors`` in every source modified at or after ``since_ns``, and judge it.
 
     A source that is waiting (something of it could not be read or judged) is looked at whatever its age. What
     cannot be read becomes a problem and a count; nothing that stands in a file ends the scan. ``workshop``
     tells how to make readers and rules in other processes: with it, much to read is shared with them. The
-    result does not depend on that.
+    result does not depend on that. Responses ``counted_before`` are not counted again.
     """
-    scan = Scan(cursors=dict(cursors))
+    scan = Scan(cursors=dict(cursors), profile=profile.name, counted_before=counted_before)
     tasks = _tasks(scan, readers, profile, since_ns)
     scanner = SourceScanner(profile.detectors, stamp)
     scanning = _Scanning(tasks, readers, scanner, _Told(progress, readers, tasks))

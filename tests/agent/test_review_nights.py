@@ -189,3 +189,23 @@ def test_lines_in_other_encodings_are_counted_and_cost_only_themselves(host: Hos
     assert document["coverage"]["bad_utf8"] >= 1
     assert document["coverage"]["bad_lines"] >= 1
     assert len(ids(host)) == 3
+
+
+def test_response_that_another_night_reads_again_is_spent_once(host: Host) -> None:
+    host.config.write_text(f'{CONFIG}\n[[reader]]\ntype = "claude-code"\npath = "~/claude"\n')
+    write_lines(host.root / "claude/p/first.jsonl", response("msg_1", 30))
+    first = json.loads(night(host, "--json").stdout)
+    write_lines(host.root / "claude/p/resumed.jsonl", response("msg_1", 30), response("msg_2", 12))
+
+    second = json.loads(host.run("review", "nightly", "--date", "2026-05-10", "--days", "2", "--json").stdout)
+
+    assert (first["spend"]["input_tokens"], second["spend"]["input_tokens"]) == (30, 42)
+    (kept,) = (host.state / "review").glob("billed-*")
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def response(message_id: str, tokens: int) -> dict[str, object]:
+    usage = {"input_tokens": tokens, "output_tokens": 1}
+    content = [{"type": "text", "text": "done"}]
+    message = {"role": "assistant", "id": message_id, "content": content, "usage": usage}
+    return {"type": "assistant", "uuid": f"{message_id}-{tokens}", "message": message}

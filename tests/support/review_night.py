@@ -6,6 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+from jilog_review.billed import Billed, decode_billed, encode_billed
 from jilog_review.cursor import CursorBook
 from jilog_review.nightly import Night, NightResult, run_night
 from jilog_review.profiles import load_profile
@@ -85,6 +86,7 @@ class Host:
         self.folder = folder
         self.log = MemoryLog(name)
         self.cursors: CursorBook = {}
+        self.billed = Billed()
         self.written: dict[str, bytes] = {}
 
     def review(self, *, day: date = NIGHT, days: int = 1, dry_run: bool = False) -> NightResult:
@@ -94,10 +96,16 @@ class Host:
             cursors=self.cursors,
             save_cursors=self._save,
             write_file=self._write,
+            billed=self.billed,
+            save_billed=self._keep_billed,
         )
 
     def _save(self, cursors: CursorBook) -> None:
         self.cursors = cursors
+
+    def _keep_billed(self, billed: Billed) -> None:
+        # Through the file's form, as on a real host.
+        self.billed = decode_billed(encode_billed(billed, self.name), self.name)
 
     def _write(self, path: Path, data: bytes) -> None:
         self.written[path.name] = data

@@ -143,6 +143,8 @@ def nightly(
                 save_cursors=partial(state.save_cursors, ledger),
                 write_file=state.write_file,
                 progress=progress.count,
+                billed=state.load_billed(ledger),
+                save_billed=partial(state.save_billed, ledger),
             )
         office = Office(workspace.config, identity.source, os.environ)
         filing = office.close_night(result, log, file=not no_file)
