@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from jilog_review.reader import Discovery, Problem, Source
+from jilog_review.regular_file import kind_of
 from jilog_review.repair import printable
 
 
@@ -45,18 +46,9 @@ def stat_files(
             problems.append(Problem(printable(str(path)), f"cannot be read: {exc.strerror or exc}"))
             continue
         if not stat.S_ISREG(status.st_mode):
-            problems.append(Problem(printable(str(path)), f"is {_kind_of(status.st_mode)} and no transcript"))
+            problems.append(Problem(printable(str(path)), f"is {kind_of(status.st_mode)} and no transcript"))
         elif status.st_mtime_ns >= since_ns:
             yield path, status
-
-
-def _kind_of(mode: int) -> str:
-    names = (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a pipe"),
-        (stat.S_ISSOCK, "a socket"),
-    )
-    return next((name for test, name in names if test(mode)), "a device")
 
 
 def stat_sources(

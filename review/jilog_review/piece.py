@@ -19,6 +19,7 @@ from msgspec import structs
 
 from jilog_review import limits
 from jilog_review.cursor import Cursor, continues, marks_of
+from jilog_review.regular_file import open_regular
 from jilog_review.repair import is_utf8, repair_text, split_values
 from jilog_review.transcript import AnyEntry, Coverage, ToolCall, ToolResult
 
@@ -95,7 +96,7 @@ def read_piece(path: Path, cursor: Cursor | None) -> Piece:
     Raises:
         OSError: the file cannot be opened or read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if cursor is not None and not continues(cursor, file):
             cursor = None
         if cursor is None:

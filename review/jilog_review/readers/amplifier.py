@@ -33,6 +33,7 @@ from jilog_review.readers.amplifier_lines import EventSorter, MessageSorter
 from jilog_review.readers.entry_builder import EntryBuilder, make_reading
 from jilog_review.readers.head import first_record
 from jilog_review.readers.roots import configured_paths, list_folders
+from jilog_review.regular_file import open_regular
 
 _OPTIONS = ("path", "paths")
 _DEFAULT = "~/.amplifier/projects"
@@ -179,7 +180,7 @@ def _intelligence_source(path: Path, modified_ns: int) -> Source:
 def _metadata_of(path: Path) -> Metadata | None:
     """Read a ``metadata.json``; None when it is missing, too large or no JSON object."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return METADATA_DECODER.decode(file.read(limits.HEAD_LINE_BYTES_MAX))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

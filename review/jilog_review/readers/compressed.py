@@ -20,6 +20,7 @@ import zstandard
 from jilog_review import limits
 from jilog_review.cursor import Cursor, marks_of
 from jilog_review.piece import Piece, line_after, line_starts, read_piece
+from jilog_review.regular_file import open_regular
 
 COMPRESSED_SUFFIXES = (".gz", ".zst")
 _STEP_BYTES = limits.MIB
@@ -82,7 +83,7 @@ def open_unfolding(path: Path) -> Iterator[tuple[BinaryIO, Unfolding]]:
     Raises:
         OSError: the file cannot be opened.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if path.name.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as stream:
                 yield file, Unfolding(stream)

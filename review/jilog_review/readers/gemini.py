@@ -23,6 +23,7 @@ from jilog_review.readers.gemini_format import DOCUMENT_DECODER, RECORD_DECODER,
 from jilog_review.readers.gemini_records import GeminiSorter
 from jilog_review.readers.head import first_line, first_record
 from jilog_review.readers.roots import Root, configured_paths, discover_files
+from jilog_review.regular_file import open_regular
 from jilog_review.repair import repair_text
 from jilog_review.transcript import Coverage, Transcript
 
@@ -59,7 +60,7 @@ class GeminiReader:
         return make_reading(self.name, source, piece, lines, builder)
 
     def _read_document(self, source: Source, path: Path, cursor: Cursor | None) -> Reading:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             status = os.fstat(file.fileno())
             if status.st_size > limits.DOCUMENT_BYTES_MAX:
                 raise OSError(f"document is larger than {limits.DOCUMENT_BYTES_MAX} bytes")

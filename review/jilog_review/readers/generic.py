@@ -23,6 +23,7 @@ from jilog_review.envelope import failed_flag
 from jilog_review.files import expand_home, stat_sources
 from jilog_review.piece import Lines, Piece, decode_piece, read_piece
 from jilog_review.reader import Discovery, ReaderConfig, Reading, Source, check_options, text_option
+from jilog_review.regular_file import open_regular
 from jilog_review.repair import printable
 from jilog_review.transcript import (
     AnyEntry,
@@ -138,7 +139,7 @@ def _header_of(lines: Lines[_Line], piece: Piece, path: Path) -> _Header:
     if piece.start == 0:
         first = lines.records[0] if lines.records else None
     else:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.readline(limits.HEADER_LINE_BYTES_MAX)
         try:
             first = _DECODER.decode(text)

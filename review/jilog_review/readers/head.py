@@ -10,6 +10,7 @@ import msgspec
 from jilog_review import limits
 from jilog_review.piece import Lines, Piece
 from jilog_review.readers.compressed import is_compressed, open_unfolding
+from jilog_review.regular_file import open_regular
 from jilog_review.repair import repair_text
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def first_line(path: Path) -> bytes:
         OSError: the file cannot be opened or read.
     """
     if not is_compressed(path):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.readline(limits.HEAD_LINE_BYTES_MAX)
     with open_unfolding(path) as (_, text):
         return text.read(limits.HEAD_LINE_BYTES_MAX).split(b"\n", 1)[0]

@@ -14,6 +14,7 @@ from jilog_review.reader import Problem
 from jilog_review.readers.opencode_format import MESSAGE_NUMBERS, SESSION_DECODER, Row, SessionInfo
 from jilog_review.readers.opencode_rows import is_complete
 from jilog_review.readers.sqlite_file import open_read_only
+from jilog_review.regular_file import open_regular
 
 _MILLISECOND_NS = 1_000_000
 _FILE_NUMBERS = 10_000
@@ -130,7 +131,7 @@ def _all_file_rows(storage: Path, session_id: str) -> Iterator[Row]:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(limits.LINE_BYTES_MAX)
 
 
