@@ -1,9 +1,14 @@
-"""What a hook costs a coding agent's session: the command, against an interpreter that does nothing."""
+"""What a hook costs a coding agent's session: the command, against an interpreter that does nothing.
+
+Processor time is the measure: it is the same on a busy machine. The hook's own and the agent's are counted
+apart, each with the git commands that it starts. What the clock says counts on a quiet machine only.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -11,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ENTRIES = 200
@@ -52,30 +58,60 @@ def _jilog(environment: dict[str, str], *arguments: str) -> None:
     )
 
 
-def _timed(command: list[str], environment: dict[str, str], given: str) -> float:
-    start = time.perf_counter()
+@dataclass(slots=True)
+class _Cost:
+    """Seconds of each call: by the clock, the command's processor time, and the agent's meanwhile."""
+
+    wall: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
+    agent: list[float] = field(default_factory=list)
+
+    def row(self, name: str, base: _Cost) -> str:
+        own, agent = statistics.median(self.own), statistics.fmean(self.agent)
+        ratio = (own + agent) / statistics.median(base.own)
+        wall = statistics.median(self.wall)
+        return (
+            f"  {name:<15} {own * 1_000:6.1f} ms  agent {agent * 1_000:6.1f} ms  {ratio:5.2f} x"
+            f"    by the clock {wall * 1_000:6.1f} ms"
+        )
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _agent_seconds(home: Path) -> float:
+    """Give what the agent, and the commands it has run to their end, have used (proc(5): utime to cstime)."""
+    pid = (home / "agent" / "pid").read_text().strip()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _measure(cost: _Cost, command: list[str], environment: dict[str, str], given: str) -> None:
+    home = Path(environment["JILOG_HOME"])
+    agent, own, start = _agent_seconds(home), _children_seconds(), time.perf_counter()
     subprocess.run(command, env=environment, input=given, text=True, capture_output=True, check=True)
-    return time.perf_counter() - start
+    cost.wall.append(time.perf_counter() - start)
+    cost.own.append(_children_seconds() - own)
+    cost.agent.append(_agent_seconds(home) - agent)
 
 
 def run() -> str:
     """Measure and give the table."""
     program = str(Path(sys.executable).with_name("jilog"))
+    base = "python -c pass"
     with _home() as (app, environment):
-        seconds: dict[str, list[float]] = {"python -c pass": [], "start": [], "prompt": [], "stop": []}
-        for number in range(ROUNDS + 1):
-            given = json.dumps({"session_id": f"session-{number}", "cwd": str(app)})
-            (app / "file-0.py").write_text(f"{number}\n")
-            for name, found in seconds.items():
+        for round_number in range(ROUNDS + 1):
+            if round_number <= 1:
+                # The first round warms the agent and the disk's cache, and does not count.
+                costs = {name: _Cost() for name in (base, "start", "prompt", "stop")}
+            given = json.dumps({"session_id": f"session-{round_number}", "cwd": str(app)})
+            (app / "file-0.py").write_text(f"{round_number}\n")
+            for name, cost in costs.items():
                 command = [program, "hooks", "run", "claude-code", name]
-                took = _timed([sys.executable, "-c", "pass"] if " " in name else command, environment, given)
-                if number:
-                    found.append(took)
-    base = statistics.median(seconds["python -c pass"])
-    rows = [
-        f"hooks with an agent that runs, medians of {ROUNDS}, and ratios to an interpreter that does nothing"
-    ]
-    for name, found in seconds.items():
-        median = statistics.median(found)
-        rows.append(f"  {name:<15} {median * 1_000:7.1f} ms  {median / base:6.2f} x")
-    return "\n".join(rows)
+                _measure(
+                    cost, [sys.executable, "-c", "pass"] if name == base else command, environment, given
+                )
+    rows = [f"hooks with an agent that runs: processor time of {ROUNDS} calls each, as ratio to {base}"]
+    return "\n".join([*rows, *(cost.row(name, costs[base]) for name, cost in costs.items())])

@@ -3,6 +3,7 @@ ranked, within a budget."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,12 +51,11 @@ class _Candidate:
     entry: Entry
     files: int = 0
     topic_rank: int | None = None
-    superseded: bool = False
 
-    def key(self) -> tuple[bool, int, bool, int, int]:
-        """Sort what still holds first, then by files at hand, topic, and recency."""
+    def key(self) -> tuple[int, bool, int, int]:
+        """Sort by files at hand, then by topic, then by recency."""
         by_topic = self.topic_rank if self.topic_rank is not None and not self.files else 0
-        return (self.superseded, -self.files, self.topic_rank is None, by_topic, -self.entry.timestamp_ns)
+        return (-self.files, self.topic_rank is None, by_topic, -self.entry.timestamp_ns)
 
 
 def relevant(zones: Sequence[OpenZone], query: ContextQuery) -> list[Entry]:
@@ -70,8 +70,7 @@ def relevant(zones: Sequence[OpenZone], query: ContextQuery) -> list[Entry]:
         )
     if query.limit < 1 or (query.budget_tokens is not None and query.budget_tokens < 1):
         raise InputError("limit and budget must be at least 1")
-    candidates = sorted(_candidates(zones, query).values(), key=_Candidate.key)
-    entries = [candidate.entry for candidate in candidates[: query.limit]]
+    entries = _best(zones, _candidates(zones, query), query.limit)
     friction = _friction(zones, query, query.limit - len(entries)) if query.friction else []
     entries = entries[: query.limit - len(friction)]
     if query.budget_tokens is None:
@@ -88,40 +87,68 @@ def _friction(zones: Sequence[OpenZone], query: ContextQuery, free: int) -> list
     return [problem.entry() for problem in problems(zones, query.files, query.topic)[:most]]
 
 
-def _candidates(zones: Sequence[OpenZone], query: ContextQuery) -> dict[bytes, _Candidate]:
+def _candidates(zones: Sequence[OpenZone], query: ContextQuery) -> list[_Candidate]:
     found: dict[bytes, _Candidate] = {}
     if query.files:
+        at_hand = _AtHand(query.files)
         for entry in _ask(zones, EntryFilter(files=query.files).query(limit=CANDIDATES_MAX)):
-            named = sum(_speaks_of(entry, scope) for scope in query.files)
-            found[entry.event.stored.event_id] = _Candidate(entry, files=named)
+            found[entry.event.stored.event_id] = _Candidate(entry, files=at_hand.named_by(entry))
     if query.topic.strip():
         wanted = replace(EntryFilter(text=query.topic).query(limit=CANDIDATES_MAX), any_word=True)
         for rank, entry in enumerate(_ask(zones, wanted)):
             found.setdefault(entry.event.stored.event_id, _Candidate(entry)).topic_rank = rank
-    _mark_superseded(zones, found)
-    return found
+    return list(found.values())
 
 
-def _speaks_of(entry: Entry, scope: FileScope) -> bool:
-    """Tell whether an entry names a file, or one below a folder."""
-    refs = entry.decision.files if entry.decision else ()
-    return any(
-        ref.repository == name.repository and (not name.path or f"{ref.path}/".startswith(f"{name.path}/"))
-        for ref in refs
-        for name in scope.names
-    )
+class _AtHand:
+    """The files at hand, to be looked up by each name they go by: a folder is named by what is below it."""
+
+    def __init__(self, scopes: Sequence[FileScope]) -> None:
+        self._scopes: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        for number, scope in enumerate(scopes):
+            for name in scope.names:
+                self._scopes[name.repository, name.path].add(number)
+
+    def named_by(self, entry: Entry) -> int:
+        """Count the files and folders that an entry speaks of."""
+        named: set[int] = set()
+        for ref in entry.decision.files if entry.decision else ():
+            for path in _with_folders(ref.path):
+                named |= self._scopes.get((ref.repository, path), set())
+        return len(named)
 
 
-def _mark_superseded(zones: Sequence[OpenZone], found: dict[bytes, _Candidate]) -> None:
-    """Find out what a later entry took the place of; it is told last."""
-    ids = list(found)
-    holds: set[bytes] = set()
-    for start in range(0, len(ids), IDS_MAX):
-        chunk = tuple(ids[start : start + IDS_MAX])
-        standing = EventQuery(event_ids=chunk, not_linked=("supersedes",), limit=None, distinct=True)
-        holds.update(event.stored.event_id for event in find_events(zones, standing))
-    for event_id, candidate in found.items():
-        candidate.superseded = event_id not in holds
+def _with_folders(path: str) -> Iterator[str]:
+    """Give a path, the folders around it, and the root of its repository."""
+    yield path
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _best(zones: Sequence[OpenZone], candidates: list[_Candidate], limit: int) -> list[Entry]:
+    """Give the ``limit`` best; what a later entry took the place of comes last.
+
+    Whether something still holds is asked of the best first, and of others only when these are too few.
+    """
+    ranked = [candidate.entry for candidate in sorted(candidates, key=_Candidate.key)]
+    holding: list[Entry] = []
+    superseded: list[Entry] = []
+    start, size = 0, min(2 * limit, IDS_MAX)
+    while start < len(ranked) and len(holding) < limit:
+        some = ranked[start : start + size]
+        holds = _holding(zones, some)
+        holding += [entry for entry in some if entry.event.stored.event_id in holds]
+        superseded += [entry for entry in some if entry.event.stored.event_id not in holds]
+        start, size = start + size, min(2 * size, IDS_MAX)
+    return [*holding, *superseded][:limit]
+
+
+def _holding(zones: Sequence[OpenZone], entries: Sequence[Entry]) -> set[bytes]:
+    """Give the ids of the events that no other event says to supersede."""
+    ids = tuple(entry.event.stored.event_id for entry in entries)
+    standing = EventQuery(event_ids=ids, not_linked=("supersedes",), limit=None, distinct=True)
+    return {event.stored.event_id for event in find_events(zones, standing)}
 
 
 def _ask(zones: Sequence[OpenZone], query: EventQuery) -> list[Entry]:

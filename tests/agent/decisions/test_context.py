@@ -40,6 +40,34 @@ def test_what_was_superseded_comes_last(tmp_path: Path) -> None:
     assert titles(found) == ["processes", "threads"]
 
 
+def test_what_still_holds_is_found_behind_any_number_that_was_superseded(tmp_path: Path) -> None:
+    with open_zone(tmp_path) as zone:
+        for number in range(30):
+            old = write(zone, f"old {number:02}", files=("a.py", "b.py"), at=100 + number).entry
+            write(zone, f"its heir {number:02}", supersedes=(old.id,), at=200 + number)
+        write(zone, "standing one", files=("a.py",), at=1)
+        write(zone, "standing two", files=("a.py",), at=2)
+
+        few = relevant([zone], ContextQuery(about("a.py", "b.py"), limit=3))
+        one = relevant([zone], ContextQuery(about("a.py", "b.py"), limit=1))
+
+    assert titles(few) == ["standing two", "standing one", "old 29"]
+    assert titles(one) == ["standing two"]
+
+
+def test_folder_at_hand_counts_once_and_a_file_beside_it_not_at_all(tmp_path: Path) -> None:
+    with open_zone(tmp_path) as zone:
+        write(zone, "two files of one folder", files=("src/a.py", "src/b.py"), at=1)
+        write(zone, "file and folder", files=("src/a.py", "docs/x.md"), at=0)
+        write(zone, "name that only begins so", files=("srcs/a.py",), at=9)
+
+        found = relevant([zone], ContextQuery(about("src", "docs")))
+        root = relevant([zone], ContextQuery(about("")))
+
+    assert titles(found) == ["file and folder", "two files of one folder"]
+    assert len(root) == 3
+
+
 @pytest.mark.parametrize("topic", ["my-project", "C++ don't", "my-project and words that nobody wrote"])
 def test_af23_topic_of_any_text_works(tmp_path: Path, topic: str) -> None:
     with open_zone(tmp_path) as zone:
