@@ -19,7 +19,7 @@ def run(arguments: list[str]) -> int:
     try:
         _occupy_standard_descriptors()
         if arguments in (["--version"], ["-V"]):
-            return _print_version()
+            return print_version()
         if arguments[:2] == ["hooks", "run"] and "--help" not in arguments:
             # An agent's session waits for this one: it goes without the command line's imports.
             from jilog_agent.hooks.entry import run as run_hook
@@ -54,7 +54,8 @@ def _occupy_standard_descriptors() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def _print_version() -> int:
+def print_version() -> int:
+    """Print name and version; 0."""
     from importlib.metadata import version
 
     sys.stdout.write(f"jilog {version('jilog')}\n")

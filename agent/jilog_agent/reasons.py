@@ -275,14 +275,19 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
 _SEVERITY = dict.fromkeys(Reason, 2) | {Reason.BEHIND: 1, Reason.INCOMING: 1, Reason.IN_SYNC: 0}
 
 
+_NO_WRITER = WriterFacts(Writer("", ""), Held(0, 0))
+
+
 def _judge_zone(peer: PeerFacts, host: HostFacts, zone: str, now_ns: int) -> Iterator[Verdict]:
     writers = [*host.zones.get(zone, ())]
     known = {facts.writer for facts in writers}
     strangers = sorted(writer for name, writer in peer.peer_has if name == zone and writer not in known)
     writers += [WriterFacts(writer, Held(0, 0)) for writer in strangers]
     whole = _whole_zone(peer, host, zone)
-    if whole is not None and not writers:
-        yield _verdict(peer, host, zone, None, why=whole)
+    if not writers:
+        # A zone without an event is level with every peer; untold, its peers would vanish from lists.
+        why = whole or _clock_reason(peer, _NO_WRITER, now_ns) or (Reason.IN_SYNC, "")
+        yield _verdict(peer, host, zone, None, why=why)
     for facts in writers:
         why = whole or _writer_reason(peer, host, zone, facts)
         if why[0] in (Reason.IN_SYNC, Reason.BEHIND, Reason.INCOMING):

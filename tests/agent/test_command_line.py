@@ -185,9 +185,12 @@ def keys_of(value: object) -> set[str]:
 
 def test_version_is_printed(host: Host) -> None:
     done = host.run("--version")
+    after_an_option = host.run("--home", str(host.state), "-V")
 
     assert done.returncode == 0
     assert done.stdout.startswith("jilog ")
+    assert (after_an_option.returncode, after_an_option.stdout) == (0, done.stdout)
+    assert "--version" in host.run("--help").stdout
 
 
 def test_a_group_alone_shows_its_help_and_fails(host: Host) -> None:

@@ -340,3 +340,16 @@ def test_config_show_tells_which_word_counted(host: Host) -> None:
     assert settings["digest_dir"]["value"] == str(host.root / "digests")
     assert settings["digest_dir"]["origin"] == f"file {host.config}"
     assert settings["source"]["origin"] == "default"
+
+
+def test_config_show_tells_the_source_that_counts(host: Host) -> None:
+    def source() -> tuple[str, str]:
+        settings = json.loads(host.run("config", "show", "--json").stdout)["settings"]
+        (found,) = (item for item in settings if item["name"] == "source")
+        return found["value"], found["origin"]
+
+    assert source() == (None, "default")
+    assert host.run("init", "--source", "alpha").returncode == 0
+    assert source() == ("alpha", "jilog init")
+    host.config.write_text('source = "other"\n')
+    assert source() == ("other", f"file {host.config}")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import click
 
 from jilog_agent.cli.lazy import Entry, JilogCommand, LazyGroup
 from jilog_agent.cli.options import json_option
 from jilog_agent.cli.output import print_json, print_line, print_table
 from jilog_agent.cli.session import open_workspace
-from jilog_agent.config import Config, TrackerConfig, ZoneConfig
+from jilog_agent.config import Config, Setting, TrackerConfig, ZoneConfig
+from jilog_agent.identity import read_source
+from jilog_agent.workspace import Workspace
+from jilog_ledger.errors import JilogError
 from jilog_ledger.event import JsonValue
 
 group = LazyGroup(
@@ -23,13 +29,13 @@ group = LazyGroup(
 @json_option
 def show(as_json: bool) -> None:
     """Print every setting, its value, and who said it: flag, environment, file or default."""
-    config = open_workspace().config
+    workspace = open_workspace()
+    config = workspace.config
+    settings = [_in_force(item, workspace) for item in config.settings]
     if as_json:
-        print_json(config_document(config))
+        print_json(config_document(config, settings))
         return
-    rows = [
-        (item.name, "-" if item.value is None else str(item.value), item.origin) for item in config.settings
-    ]
+    rows = [(item.name, "-" if item.value is None else str(item.value), item.origin) for item in settings]
     print_table(("SETTING", "VALUE", "FROM"), rows)
     print_line()
     origin = f"file {config.path}" if config.path else "default"
@@ -42,6 +48,17 @@ def show(as_json: bool) -> None:
         ("directory", item.peer or ", ".join(item.zones), str(item.path)) for item in config.directories
     ]
     print_table(("KIND", "NAME", f"WHERE ({origin})"), lists)
+
+
+def _in_force(setting: Setting, workspace: Workspace) -> Setting:
+    """Give a setting as it counts: a source that nobody configured is the one that ``init`` chose."""
+    if setting.name != "source" or setting.value is not None:
+        return setting
+    try:
+        return replace(setting, value=read_source(workspace.home), origin="jilog init")
+    except JilogError:
+        # Not set up, or damaged: other commands tell that, and this one shows what is configured.
+        return setting
 
 
 def _tracker_place(tracker: TrackerConfig) -> str:
@@ -73,12 +90,10 @@ def _redaction_line(zone: ZoneConfig) -> str:
     return ", ".join(words)
 
 
-def config_document(config: Config) -> dict[str, JsonValue]:
+def config_document(config: Config, settings: Sequence[Setting]) -> dict[str, JsonValue]:
     """Give the configuration as JSON."""
     return {
-        "settings": [
-            {"name": item.name, "value": item.value, "origin": item.origin} for item in config.settings
-        ],
+        "settings": [{"name": item.name, "value": item.value, "origin": item.origin} for item in settings],
         "zones": [
             {
                 "id": zone.id,

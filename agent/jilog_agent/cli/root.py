@@ -65,6 +65,26 @@ root = LazyGroup(
 )
 
 
+def _version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    # `jilog --version` alone is answered before click is imported; here it is for help and completion.
+    if asked and not context.resilient_parsing:
+        from jilog_agent.main import print_version
+
+        context.exit(print_version())
+
+
+root.params.append(
+    click.Option(
+        ["-V", "--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_version,
+        help="Show the version and exit.",
+    )
+)
+
+
 def execute(arguments: list[str]) -> None:
     """Run one command line; click's own exceptions and ours pass through."""
     # Names of files and tasks may hold bytes that are not UTF-8; printing them must not end in a traceback.

@@ -66,6 +66,7 @@ class Connection:
         self._tails: dict[RequestId, asyncio.Task[None]] = {}
         self._reading: asyncio.Future[bytes] | None = None
         self._stopping = asyncio.Event()
+        self._refused = False
         self._task = asyncio.current_task()
 
     def stop(self) -> asyncio.Task[None]:
@@ -78,8 +79,11 @@ class Connection:
         assert self._task is not None
         return self._task
 
-    async def serve(self) -> None:
-        """Answer requests until the client or the agent has had enough."""
+    async def serve(self) -> bool:
+        """Answer requests until the client or the agent has had enough.
+
+        Tell whether the client was refused in the middle of what it sends.
+        """
         try:
             while not self._stopping.is_set():
                 await self._slots.acquire()
@@ -90,6 +94,7 @@ class Connection:
             for tail in self._tails.values():
                 tail.cancel()
             await asyncio.gather(*self._running, *self._tails.values(), return_exceptions=True)
+        return self._refused
 
     async def _next_line(self) -> bytes | None:
         """Read one request; None at the end, when idle for too long, or when the agent stops."""
@@ -108,6 +113,7 @@ class Connection:
                 hint="keep large content in a file and name the file",
             )
             await self._send(None, protocol.error_line(None, error))
+            self._refused = True
             return None
         except asyncio.IncompleteReadError as exc:
             # Agentlog's clients may end their only line with the end of the stream.
@@ -127,6 +133,7 @@ class Connection:
         except Refused as error:
             self._services.metrics.add("jilog_requests_total", method="invalid", outcome=error.code)
             await self._send(None, protocol.error_line(None, error))
+            self._refused = True
             return False
         task = asyncio.create_task(self._answer(request))
         self._running[task] = request.id

@@ -284,6 +284,10 @@ def _listed(entries: Sequence[Entry], caller: Caller) -> JsonValue:
 
 def _shown(entry: Entry, caller: Caller) -> JsonValue:
     document = entry.to_json()
-    return (
-        {key: value for key, value in document.items() if key in SINGLE_KEYS} if caller.single else document
-    )
+    if not caller.single:
+        return document
+    whole, _, fraction = str(document["timestamp"]).removesuffix("Z").partition(".")
+    # As Go writes times (RFC3339Nano): some of agentlog's clients compare them as text.
+    fraction = fraction.rstrip("0")
+    document["timestamp"] = f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    return {key: value for key, value in document.items() if key in SINGLE_KEYS}

@@ -13,6 +13,8 @@ from jilog_agent.daemon.connection import Connection, Services
 from jilog_agent.daemon.protocol import Refused
 from jilog_ledger.errors import StorageError
 
+READ_BYTES = 65_536
+
 
 class SocketServer:
     """Listens on the agent's socket. One of them per agent, which holds the home's lock."""
@@ -64,12 +66,13 @@ class SocketServer:
         if refusal is not None:
             for line in protocol.lines_of(None, protocol.error_line(None, refusal)):
                 writer.write(line)
-            writer.close()
+            await _farewell(reader, writer)
             return
         connection = Connection(reader, writer, self._services)
         self._connections.add(connection)
         try:
-            await connection.serve()
+            if await connection.serve():
+                await _farewell(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the client went away, or the drain's deadline has come
         finally:
@@ -87,6 +90,20 @@ class SocketServer:
                 "busy", f"{limits.CLIENTS_MAX} clients are connected already", hint="try again, or close some"
             )
         return None
+
+
+async def _farewell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let a refused client read why: closing while its bytes lie unread would reset the connection."""
+    try:
+        async with asyncio.timeout(limits.FAREWELL_SECONDS):
+            await writer.drain()
+            writer.write_eof()
+            while await reader.read(READ_BYTES):
+                pass
+    except (OSError, TimeoutError):
+        pass  # it went away, or goes on and on
+    finally:
+        writer.close()
 
 
 def _bound(path: Path) -> socket.socket:

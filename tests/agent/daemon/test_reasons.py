@@ -121,6 +121,16 @@ def test_lags_are_not_known_before_the_first_sync_and_none_while_connected() -> 
     assert (connected.lag_events, connected.lag_seconds) == (0, 0)
 
 
+def test_a_peer_of_a_zone_without_events_is_told_of_too() -> None:
+    empty = HostFacts("/home/me/.jilog", {"main": []})
+    (level,) = judge(replace(PEER, level={}, level_at_ns=0), empty, NOW)
+    (skewed,) = judge(replace(PEER, level={}, clock_ahead_seconds=3_600), empty, NOW)
+    (never,) = judge(PeerFacts("beta", "b", ("main",)), empty, NOW)
+
+    assert (level.writer, level.reason) == (None, Reason.IN_SYNC)
+    assert (skewed.reason, never.reason) == (Reason.CLOCK_SKEW, Reason.NEVER_SYNCED)
+
+
 def test_a_peer_that_calls_this_host_is_told_of_with_what_to_type_over_there() -> None:
     (never,) = judge(PeerFacts("beta", "beta", ("main",), inbound=True), HOST, NOW)
 
