@@ -44,7 +44,7 @@ TAILS_MAX = 16
 """Tails at one time: each reads what is new on its own."""
 
 FAREWELL_SECONDS = 2.0
-"""For so long what a refused client still sends is thrown away: a close before would take the reason along."""
+"""For so long what a refused client still sends is thrown away: a close before would take the reason too."""
 
 DRAIN_SECONDS = 4.0
 """From SIGTERM to the end: what was asked is answered, then whatever still runs is cut off."""
