@@ -104,7 +104,15 @@ def filed_as(fingerprint: str, names: Mapping[str, str]) -> str:
 
 def _more_of(signal: Signal) -> str:
     times = f" (×{signal.occurrences})" if signal.occurrences > 1 else ""
-    return times + worked_later(signal)
+    return times + _file_at_hand(signal) + worked_later(signal)
+
+
+def _file_at_hand(signal: Signal) -> str:
+    """Name the file that a file tool failed on, unless the failure's text or what worked later names it."""
+    tool, _, path = (signal.command or "").partition(" ")
+    if not path or tool != signal.tool or path in signal.excerpt or signal.later_command == signal.command:
+        return ""
+    return f" — {coded(one_line(path, 200))}"
 
 
 def worked_later(signal: Signal) -> str:

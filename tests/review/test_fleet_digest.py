@@ -176,6 +176,22 @@ def test_p0_by_signature_shows_the_telling_line_cut_to_one_glance() -> None:
     assert len(shown) <= 160
 
 
+def test_failure_of_a_file_tool_names_its_file_unless_the_text_does() -> None:
+    fleet = Fleet()
+    missing = {"tool": "Read", "command": "Read ~/app/reader.py"}
+    fleet.record("alpha", a_signal(1, excerpt="File does not exist.", **missing))
+    fleet.record("alpha", a_signal(2, excerpt="No such file: ~/app/reader.py", **missing))
+    fleet.record("alpha", a_signal(3, excerpt="exit 1", tool="Bash", command="rg x"))
+
+    lines = section(page_of(fleet), "Errors")
+
+    assert [line.partition(": ")[2] for line in lines] == [
+        "File does not exist. — `~/app/reader.py`",
+        "No such file: ~/app/reader.py",
+        "exit 1",
+    ]
+
+
 def test_low_confidence_and_muted_failures_raise_no_alert() -> None:
     fleet = Fleet("alpha")
     for number in range(1, 4):

@@ -279,6 +279,7 @@ def test_missing_file_gets_the_path_under_which_it_was_found() -> None:
     session = Session().result("Read", "File does not exist.", failed=True, paths=("/w/app/reader.py",))
     session.result("Read", "text", paths=("/w/app/src/reader.py",))
 
+    assert session.findings(DETECTOR)[0].command == "Read /w/app/reader.py"
     assert session.findings(DETECTOR)[0].later_command == "Read /w/app/src/reader.py"
 
 

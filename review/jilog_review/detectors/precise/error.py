@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from jilog_review import limits
 from jilog_review.detector import Finding, Kind, Tier
-from jilog_review.detectors.precise.later import later_success
+from jilog_review.detectors.precise.later import action_of, later_success
 from jilog_review.detectors.precise.outcome import Classified, Outcome, SecondStage
 from jilog_review.fingerprint import SHELL_TOOLS, canonical_tool, normal_form
 from jilog_review.headline import headline_of, plain_output
@@ -195,7 +195,7 @@ def _finding(group: _Group, entries: Sequence[AnyEntry]) -> Finding:
         label=group.classified.words or None,
         tier=group.tier,
         tool=result.tool,
-        command=result.command,
+        command=action_of(result),
         signature=signature_of(group.family, group.message, group.classified.outcome),
         occurrences=group.count,
         later_command=later,

@@ -33,6 +33,13 @@ def later_success(failed: ToolResult, family: str, after: Sequence[AnyEntry]) ->
     return _alike(failed.command, near)
 
 
+def action_of(result: ToolResult) -> str | None:
+    """Say what a call did: its command, or the file tool and its first file; None when neither is known."""
+    if result.command is not None:
+        return result.command
+    return f"{result.tool} {result.paths[0]}" if result.paths else None
+
+
 def _worked(entry: ToolResult, failed: ToolResult, tool: str) -> bool:
     if entry.failed or entry.exit_status or entry.denial is not None:
         return False
