@@ -177,7 +177,7 @@ def test_p0_by_signature_shows_the_telling_line_cut_to_one_glance() -> None:
 
 
 def test_failure_of_a_file_tool_names_its_file_unless_the_text_does() -> None:
-    fleet = Fleet()
+    fleet = Fleet("alpha")
     missing = {"tool": "Read", "command": "Read ~/app/reader.py"}
     fleet.record("alpha", a_signal(1, excerpt="File does not exist.", **missing))
     fleet.record("alpha", a_signal(2, excerpt="No such file: ~/app/reader.py", **missing))
