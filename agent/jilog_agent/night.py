@@ -93,6 +93,18 @@ def review_date(timezone: str | None, now_ns: int) -> date:
     return datetime.fromtimestamp(now_ns / SECOND_NS, tz=ZoneInfo("UTC")).astimezone(zone).date()
 
 
+def future_note(day: date, timezone: str | None, now_ns: int) -> str | None:
+    """Say that a review is of a date that has not come: what it records will be missed until then."""
+    if not 0 <= now_ns <= _TIME_NS_MAX:
+        return None
+    today = review_date(timezone, now_ns)
+    if day <= today:
+        return None
+    ahead = (day - today).days
+    days = f"{ahead} day{'s' if ahead > 1 else ''}"
+    return f"{day} is {days} ahead of today, {today}: what is new is recorded under that date only"
+
+
 def window_seconds(since: str | None, days: int, now_ns: int) -> int:
     """Give the review's window in seconds, from ``--since`` (a duration or a date) or from days.
 

@@ -18,7 +18,15 @@ from jilog_ledger.event import Event, EventDraft
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.times import SECOND_NS
 from jilog_review import limits
-from jilog_review.aggregate import Background, Summary, Window, aggregate, days_before, window_of
+from jilog_review.aggregate import (
+    HISTORY_DAYS,
+    Background,
+    Summary,
+    Window,
+    aggregate,
+    days_before,
+    window_of,
+)
 from jilog_review.billed import NOTHING_BILLED, Billed
 from jilog_review.cursor import CursorBook, prune
 from jilog_review.digest import digest_name, render_digest
@@ -183,20 +191,35 @@ def plan_record(night: Night, log: LearningLog, scan: Scan) -> tuple[tuple[Signa
 
 
 def _leaves_run(night: Night, log: LearningLog, scan: Scan) -> bool:
-    """Tell whether this scan is worth an event: it saw files, and is the date's first or read something new.
+    """Tell whether this scan is worth an event: it read something new, has something to say that the date's
+    other ones have not, or is the date's first of a host that reviews.
 
-    A host without transcripts leaves none, so that looking at a digest there does not change the ledger.
+    A host on which no transcript was ever found leaves none, so that looking at a digest there does not
+    change the ledger; one that merely rested says so, for it must not be taken for one that is off.
     """
-    if scan.sources == 0:
-        return False
     if scan.coverage.lines > 0:
         return True
-    return not any(
-        run.host == night.stamp.host
-        and run.profile == night.profile.name
-        and run.review_date == night.stamp.review_date.isoformat()
-        for run in _runs(log.events(night.stamp.review_date, night.stamp.review_date))
-    )
+    day = night.stamp.review_date
+    today = list(_own_runs(night, log, day))
+    told = {problem for run in today for problem in run.problems}
+    if any(problem not in told for problem in _told_problems(night, scan)):
+        return True
+    if today:
+        return False
+    return scan.sources > 0 or any(_own_runs(night, log, days_before(day, HISTORY_DAYS)))
+
+
+def _own_runs(night: Night, log: LearningLog, first: date) -> Iterator[Run]:
+    """Give what this host recorded of its scans from a date to the review's, with the same profile."""
+    last = night.stamp.review_date
+    for run in _runs(log.events(first, last)):
+        is_own = run.host == night.stamp.host and run.profile == night.profile.name
+        if is_own and first.isoformat() <= run.review_date <= last.isoformat():
+            yield run
+
+
+def _told_problems(night: Night, scan: Scan) -> tuple[str, ...]:
+    return tuple(problem_lines(scan.problems[: limits.RUN_PROBLEMS_MAX], night.stamp))
 
 
 def _since_last_review(night: Night, log: LearningLog) -> int:
@@ -236,7 +259,7 @@ def _run_of(night: Night, scan: Scan, new: Sequence[Signal]) -> Run:
         output_tokens=output_tokens,
         cost_usd=cost,
         frontier_root=night.frontier_root,
-        problems=tuple(problem_lines(scan.problems[: limits.RUN_PROBLEMS_MAX], night.stamp)),
+        problems=_told_problems(night, scan),
         spend=scan.spend.sorted(),
         tools=scan.tool_use.record(),
     )

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,6 +153,35 @@ def test_night_killed_between_creating_and_recording_does_not_file_twice(
 
     assert (alpha.filings(), created(github), len(github.issues)) == (["intended", "adopted"], 1, 1)
     assert "(→ github#1)" in alpha.digest()
+
+
+def test_more_problems_than_the_cap_among_five_hundred_open_issues_are_filed_over_the_nights_once_each(
+    alpha: FilingHost, github: GitHub
+) -> None:
+    alpha.configure("alpha", f"{GITHUB}\nmax_new_per_run = 3")
+    for number in range(500):
+        github.add(f"[jilog/error] bash: of an older host {number}", "written by hand", ("jilog",))
+    for word in ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"):
+        alpha.fails(f"s-{word}", message=f"the {word} service refused the call")
+
+    told = [alpha.night().stdout.splitlines()[-1]]
+    github.lost = dies_after_first_create(github)
+    lost = alpha.night()
+    github.lost = lambda _method, _path: False
+    told += [alpha.night(SECOND).stdout.splitlines()[-1]]
+
+    assert told[0] == "Issues: 3 created, 0 found, 0 told, 0 reopened; 4 more for later runs in github o/r"
+    assert lost.returncode == 8
+    titles = [str(issue["title"]) for number, issue in github.issues.items() if number > 500]
+    assert sorted(titles) == sorted(set(titles))
+    assert len(titles) == 7
+    assert "more for later runs" not in told[1]
+
+
+def dies_after_first_create(github: GitHub) -> Callable[[str, str], bool]:
+    """Lose the answer to the next creation, after it took effect."""
+    before = created(github)
+    return lambda method, path: f"{method} {path}" == POST and created(github) > before
 
 
 def test_fix_that_does_not_hold_is_reopened_and_one_that_holds_is_told(

@@ -178,6 +178,18 @@ def test_clock_that_jumped_ahead_and_back_loses_nothing(host: Host) -> None:
     assert len(ids(host)) == 3
 
 
+def test_date_that_has_not_come_is_told_in_one_line(host: Host) -> None:
+    done = host.run("review", "nightly", "--date", "2999-01-01", "--json")
+    today = host.run("review", "nightly")
+
+    (said,) = [line for line in done.stderr.splitlines() if "ahead of today" in line]
+    assert said.startswith("jilog: warning: 2999-01-01 is ")
+    assert "leave out --date" in done.stderr
+    assert json.loads(done.stdout)["date"] == "2999-01-01"
+    assert (done.returncode, today.returncode) == (0, 0)
+    assert "ahead of today" not in today.stderr
+
+
 def test_lines_in_other_encodings_are_counted_and_cost_only_themselves(host: Host) -> None:
     line = '{"role": "tool", "name": "bash", "content": "{\\"success\\": false, \\"error\\": \\"%s\\"}"}\n'
     with (host.root / "sessions/one.jsonl").open("ab") as file:

@@ -213,6 +213,43 @@ def test_scan_leaves_one_review_event_unless_something_new_was_read(sessions: Pa
     assert [run.coverage.lines for run in runs_in(host)] == [8, 1, 0]
 
 
+def test_host_that_rests_reports_and_one_that_never_had_anything_does_not(
+    sessions: Path, tmp_path: Path
+) -> None:
+    host = Host("alpha", generic(sessions), folder=tmp_path)
+    looker = Host("beta", generic(tmp_path / "nothing"), folder=tmp_path)
+    host.review()
+    for path in sessions.iterdir():
+        path.unlink()
+
+    for _ in range(2):
+        host.review(day=date(2026, 5, 12))
+        looker.review()
+
+    assert [(run.review_date, run.sessions) for run in runs_in(host)] == [
+        ("2026-05-09", 4),
+        ("2026-05-12", 0),
+    ]
+    assert runs_in(looker) == []
+    host.review(day=date(2026, 6, 30))
+    assert len(runs_in(host)) == 2
+
+
+def test_problem_is_reported_once_a_date_though_nothing_could_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "t/pipe.jsonl"
+    path.parent.mkdir()
+    os.mkfifo(path)
+    host = Host("alpha", generic(tmp_path / "t"), folder=tmp_path)
+
+    host.review()
+    host.review()
+    os.mkfifo(path.with_name("second.jsonl"))
+    host.review()
+
+    said = [f"{path.parent}/{name}.jsonl: is a pipe and no transcript" for name in ("pipe", "second")]
+    assert [sorted(run.problems) for run in runs_in(host)] == [said[:1], said]
+
+
 def test_json_carries_the_signals_and_survives_encoding(sessions: Path, tmp_path: Path) -> None:
     host = Host("alpha", generic(sessions), folder=tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def nightly(
     from jilog_agent.far_hosts import FarHosts
     from jilog_agent.filing import Office
     from jilog_agent.learning_log import LedgerLog
-    from jilog_agent.night import ReviewState, configured_readers, review_date
+    from jilog_agent.night import ReviewState, configured_readers
     from jilog_ledger.projection import Projection
     from jilog_review.nightly import Night, run_night, write_digest
     from jilog_review.profiles import load_profile
@@ -108,7 +109,7 @@ def nightly(
     review = workspace.config.review
     detectors = load_profile(profile or review.profile, review.rule_folders)
     policy = policy_from(chosen.redaction)
-    day = parse_date(date_text) if date_text else review_date(workspace.config.timezone, now)
+    day = _date_of(date_text, workspace.config.timezone, now)
     folder = Path(digest_dir).expanduser().absolute() if digest_dir else workspace.config.digest_dir
     far_hosts = FarHosts(workspace)
     configured = configured_readers(workspace.config, os.environ, far_hosts.files)
@@ -169,6 +170,19 @@ def nightly(
             f"{len(result.scan.problems)} problem(s) kept the review from reading everything",
             hint="they are listed above and in the digest; the next review tries again",
         )
+
+
+def _date_of(text: str | None, timezone: str | None, now: int) -> date:
+    """Give the date of the review, today's by default; one that has not come is told."""
+    from jilog_agent.night import future_note, review_date
+
+    if text is None:
+        return review_date(timezone, now)
+    day = parse_date(text)
+    ahead = future_note(day, timezone, now)
+    if ahead is not None:
+        warn(ahead, "for today's digest leave out --date")
+    return day
 
 
 def _home_relative(path: Path) -> str:
