@@ -202,8 +202,10 @@ export interface NewTurn {
   /** The current session unless named. */
   session?: string;
   model?: string;
-  /** Claims: what is to be run and measured, `jilog turn record --verify` runs. */
+  /** Claims. */
   verification?: readonly string[];
+  /** What `check` measured. */
+  evidence?: readonly Evidence[];
   attachDiff?: boolean;
   /** Record nothing when the working tree is clean. */
   ifDirty?: boolean;
@@ -213,6 +215,29 @@ export interface NewTurn {
   autoStart?: string;
   agent?: string;
   confidential?: boolean;
+}
+
+/** A command that was run, and what was measured: as one of a turn's `checks` in docs/turns.md. */
+export interface Evidence {
+  readonly command: readonly string[];
+  readonly shell: boolean;
+  /** As a shell gives it: 124 out of time, 126 and 127 not started, 128 and the signal's number killed. */
+  readonly exit_status: number;
+  readonly timed_out: boolean;
+  readonly duration_seconds: number;
+  /** Of standard output and standard error as they came. */
+  readonly output_sha256: string;
+  readonly output_bytes: number;
+  readonly ran_at: string;
+}
+
+export interface CheckOptions {
+  /** An hour unless said otherwise; then the command is killed with all it has started. */
+  timeoutMs?: number;
+  /** Gets the output as it comes. */
+  onOutput?: (data: Uint8Array) => void;
+  /** Kills the command; the promise then fails with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface TurnFilters {
@@ -234,6 +259,9 @@ export interface TurnCalls {
   start(session: NewSession): Promise<TurnSession>;
   /** Record a turn; null when only a changed working tree was to be recorded and it is clean. */
   record(turn?: NewTurn): Promise<Turn | null>;
+  /** Run a command in the client's folder and measure it: words without a shell, or one line with. */
+  check(words: readonly string[], options?: CheckOptions & { shell?: false }): Promise<Evidence>;
+  check(line: string, options: CheckOptions & { shell: true }): Promise<Evidence>;
   /** End a session, the current one unless it is named. */
   end(options?: { summary?: string; session?: string; agent?: string }): Promise<Readonly<Record<string, unknown>>>;
   /** Record into this session from now on; gives its id. */

@@ -23,6 +23,7 @@ from jilog_ledger.decision import (
 from jilog_ledger.errors import InputError
 from jilog_ledger.event import EventDraft, JsonValue
 from jilog_ledger.identifiers import derived_event_id, new_event_id
+from jilog_ledger.times import parse_rfc3339
 
 SCHEMA_VERSION = 1
 SESSION_STARTED, TURN_RECORDED, SESSION_ENDED = "session_started", "turn_recorded", "session_ended"
@@ -35,6 +36,10 @@ SUMMARY_CHARS_MAX = 20_000
 """What an agent says it did in one turn: some pages at most."""
 
 VERIFICATIONS_MAX = 100
+EXIT_STATUS_MAX = 255
+DURATION_SECONDS_MAX = 30 * 86_400.0
+"""A check of a month has not been measured, but made up."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMITS_MAX = 200
 """Commits of one turn. A turn that pulls a year of somebody's work is not the one that made it."""
 
@@ -312,11 +317,30 @@ def _text(name: str, text: str, chars_max: int) -> str:
 
 
 def _verification(item: Verification) -> Verification:
+    if item.kind == "evidence":
+        _check_measured(item)
     return msgspec.structs.replace(
         item,
         text=_text("verification", item.text, SUMMARY_CHARS_MAX),
         command=tuple(_text("verification", word, SUMMARY_CHARS_MAX) for word in item.command),
     )
+
+
+def _check_measured(item: Verification) -> None:
+    """Refuse evidence that does not say what was run and what came of it: that would be a claim."""
+    duration = item.duration_seconds
+    if not item.command or not item.command[0].strip():
+        raise InputError("evidence names no command", hint="what nobody ran is a claim: give it as text")
+    if item.exit_status is None or not 0 <= item.exit_status <= EXIT_STATUS_MAX:
+        raise InputError(f"evidence has exit status {item.exit_status}, not one of 0 to {EXIT_STATUS_MAX}")
+    if duration is None or not 0 <= duration <= DURATION_SECONDS_MAX:
+        raise InputError(f"evidence has a duration of {duration} seconds")
+    if not _SHA256.fullmatch(item.output_sha256) or item.output_bytes < 0:
+        raise InputError("evidence has no SHA-256 and size of its command's output")
+    try:
+        parse_rfc3339(item.ran_at)
+    except ValueError as exc:
+        raise InputError(f"evidence does not say when its command ran: {exc}") from exc
 
 
 def _vcs(vcs: Vcs) -> Vcs:

@@ -147,6 +147,12 @@ def start(
 @click.option(
     "--verify-timeout", default="60m", show_default=True, metavar="TIME", help="Kill it after that."
 )
+@click.option(
+    "--evidence",
+    multiple=True,
+    metavar="JSON",
+    help="What another program ran and measured, as one of `checks` of `turn show --json`; repeatable.",
+)
 @click.option("--allow-failure", is_flag=True, help="Exit with 0 even if a --verify command failed.")
 @click.option("--attach-diff", is_flag=True, help="Keep a patch of all changes beside the record.")
 @click.option("--if-dirty", is_flag=True, help="Record nothing when the working tree is clean.")
@@ -165,6 +171,7 @@ def record(
     commands: tuple[str, ...],
     scripts: tuple[str, ...],
     verify_timeout: str,
+    evidence: tuple[str, ...],
     allow_failure: bool,
     attach_diff: bool,
     if_dirty: bool,
@@ -207,6 +214,7 @@ def record(
             agent=agent,
             message_id=message_id,
             claims=claims,
+            evidence=tuple(_measured(text) for text in evidence),
             checks=checks,
             attach_diff=attach_diff,
             if_dirty=if_dirty,
@@ -220,6 +228,21 @@ def record(
     _tell(done, as_json=as_json)
     if done is not None and done.created and not allow_failure:
         _fail_with(done.dated.record)
+
+
+def _measured(text: str) -> Verification:
+    """Read evidence that another program hands over."""
+    import msgspec
+
+    from jilog_agent.daemon.turn_params import Measured
+
+    try:
+        return msgspec.json.decode(text.encode("utf-8", "backslashreplace"), type=Measured).verification()
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise InputError(
+            f"--evidence is no measurement: {exc}",
+            hint="see the checks of: jilog turn show --json",
+        ) from exc
 
 
 def _tell(done: Recorded | None, *, as_json: bool) -> None:

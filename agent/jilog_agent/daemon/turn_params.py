@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import asdict
+
+from jilog_ledger.turn import Verification
 
 
 class Start(Struct, frozen=True):
@@ -18,14 +21,32 @@ class Start(Struct, frozen=True):
     zone: str | None = None
 
 
+class Measured(Struct, frozen=True):
+    """A command that the client ran, and what it measured; ``ran_at`` is RFC 3339."""
+
+    command: tuple[str, ...]
+    exit_status: int
+    duration_seconds: float
+    output_sha256: str
+    output_bytes: int
+    ran_at: str
+    shell: bool = False
+    timed_out: bool = False
+
+    def verification(self) -> Verification:
+        """Give it as a turn keeps it."""
+        return Verification(kind="evidence", **asdict(self))
+
+
 class RecordTurn(Struct, frozen=True):
-    """A turn. ``verification`` are claims; what is to be run and measured, ``jilog turn record`` runs."""
+    """A turn. ``verification`` are claims, ``evidence`` is what the client measured; nothing is run here."""
 
     cwd: str
     session: str | None = None
     model: str = ""
     summary: str = ""
     verification: tuple[str, ...] = ()
+    evidence: tuple[Measured, ...] = ()
     attach_diff: bool = False
     if_dirty: bool = False
     message_id: str = ""

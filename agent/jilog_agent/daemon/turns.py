@@ -65,6 +65,7 @@ def record(zones: Zones, asked: params.RecordTurn, caller: Caller) -> JsonValue:
             agent=asked.agent,
             message_id=asked.message_id or caller.key or "",
             claims=asked.verification,
+            evidence=tuple(item.verification() for item in asked.evidence),
             attach_diff=asked.attach_diff,
             if_dirty=asked.if_dirty,
             confidential=asked.confidential,

@@ -9,6 +9,7 @@
 
 from jilog_agent.sdk.aio import AsyncClient
 from jilog_agent.sdk.asking import FilterOptions, WriteOptions
+from jilog_agent.sdk.checks import CheckOptions, Evidence
 from jilog_agent.sdk.client import Client
 from jilog_agent.sdk.default import blame, context, default_client, export, log, query, show, write
 from jilog_agent.sdk.entry import Entry, FileRef, FoundEntry, FoundSession, Place
@@ -30,10 +31,12 @@ __all__ = [
     "AsyncClient",
     "AsyncTurnCalls",
     "Busy",
+    "CheckOptions",
     "Client",
     "ConnectionFailed",
     "Damaged",
     "Entry",
+    "Evidence",
     "FileRef",
     "FilterOptions",
     "FoundEntry",

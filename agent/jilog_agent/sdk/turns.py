@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict, Unpack
 
+from jilog_agent.sdk import checks
+from jilog_agent.sdk.checks import CheckOptions, Command, Evidence
 from jilog_agent.sdk.entry import converted
 from jilog_agent.sdk.errors import InvalidArgument
 from jilog_agent.sdk.requests import Request, turn
@@ -75,12 +77,14 @@ class RecordOptions(TypedDict, total=False):
     """What else a turn may say. ``session`` is the current one unless named.
 
     With ``if_dirty`` nothing is recorded in a clean tree; ``auto_start`` is the goal of a session to begin
-    when there is none; the same ``message_id`` is recorded once. ``verification`` are claims.
+    when there is none; the same ``message_id`` is recorded once. ``verification`` are claims, ``evidence`` is
+    what ``check`` measured.
     """
 
     session: str | None
     model: str
     verification: Sequence[str]
+    evidence: Sequence[Evidence]
     attach_diff: bool
     if_dirty: bool
     message_id: str
@@ -122,9 +126,13 @@ def _recorded(summary: str, cwd: str, **more: Unpack[RecordOptions]) -> Request:
 
 def _json(options: Mapping[str, Any]) -> dict[str, JsonValue]:
     return {
-        name: value if value is None or isinstance(value, str | bool) else [*value]
+        name: value if value is None or isinstance(value, str | bool) else [_element(item) for item in value]
         for name, value in options.items()
     }
+
+
+def _element(item: str | Evidence) -> JsonValue:
+    return {**asdict(item), "command": [*item.command]} if isinstance(item, Evidence) else item
 
 
 def _part(result: JsonValue, name: str) -> JsonValue:
@@ -167,6 +175,13 @@ class TurnCalls:
         """Record a turn; None when only a changed working tree was to be recorded and it is clean."""
         return _turn(self._call(_recorded(summary, self._folder(), **more)))
 
+    def check(self, command: Command, **how: Unpack[CheckOptions]) -> Evidence:
+        """Run a command in the client's folder and measure it, for ``record(evidence=[…])``.
+
+        A text is split into words as a shell does, and run without one.
+        """
+        return checks.run(command, self._folder(), **how)
+
     def end(self, summary: str = "", *, session: str | None = None, agent: str = "") -> SessionEnd:
         """End a session, the current one unless it is named; doing it again changes nothing."""
         params: dict[str, JsonValue] = {"summary": summary, "session": session, "agent": agent}
@@ -207,6 +222,10 @@ class AsyncTurnCalls:
     async def record(self, summary: str = "", **more: Unpack[RecordOptions]) -> Turn | None:
         """Record a turn; None when only a changed working tree was to be recorded and it is clean."""
         return _turn(await self._call(_recorded(summary, self._folder(), **more)))
+
+    async def check(self, command: Command, **how: Unpack[CheckOptions]) -> Evidence:
+        """Run a command in the client's folder and measure it; cancelled, it is killed."""
+        return await checks.run_beside(command, self._folder(), **how)
 
     async def end(self, summary: str = "", *, session: str | None = None, agent: str = "") -> SessionEnd:
         """End a session, the current one unless it is named; doing it again changes nothing."""

@@ -65,17 +65,19 @@ def run_check(
     sink: Callable[[bytes], None],
     clock: Callable[[], int],
     timeout_seconds: float = TIMEOUT_SECONDS,
+    cancelled: Callable[[], bool] = bool,
 ) -> Verification:
     """Run a check in ``folder`` and measure it; its output goes to ``sink`` as it comes.
 
     It ends when the command ends, even if something that it left running holds its output open. A command
-    that does not end in time is killed with all it had started.
+    that does not end in time, or is ``cancelled`` (asked several times a second), is killed with all it had
+    started.
     """
     ran_at, begun = format_time(clock()), monotonic()
     output = _Output(sink)
     timed_out = False
     try:
-        status, timed_out = _run(check, folder, output, begun + timeout_seconds)
+        status, timed_out = _run(check, folder, output, begun + timeout_seconds, cancelled)
     except OSError as exc:
         status = NOT_FOUND_STATUS if isinstance(exc, FileNotFoundError) else NOT_EXECUTABLE_STATUS
         output.take(f"{check.command[0]}: {exc.strerror}\n".encode("utf-8", "backslashreplace"))
@@ -106,7 +108,9 @@ class _Output:
         self._sink(data)
 
 
-def _run(check: Check, folder: Path, output: _Output, deadline: float) -> tuple[int, bool]:
+def _run(
+    check: Check, folder: Path, output: _Output, deadline: float, cancelled: Callable[[], bool]
+) -> tuple[int, bool]:
     """Run a command to its end; give its exit status, and whether its time ran out."""
     command: Sequence[str] = ("/bin/sh", "-c", check.command[0]) if check.shell else check.command
     with subprocess.Popen(
@@ -118,7 +122,7 @@ def _run(check: Check, folder: Path, output: _Output, deadline: float) -> tuple[
         start_new_session=True,
     ) as process:
         try:
-            ended = _pump(process, output, deadline)
+            ended = _pump(process, output, deadline, cancelled)
         finally:
             # Also when we are interrupted: nothing of it goes on behind our back.
             if process.poll() is None:
@@ -130,14 +134,16 @@ def _run(check: Check, folder: Path, output: _Output, deadline: float) -> tuple[
     return (status if status >= 0 else 128 - status), False
 
 
-def _pump(process: subprocess.Popen[bytes], output: _Output, deadline: float) -> bool:
-    """Move output until the command has ended; False when its time ran out."""
+def _pump(
+    process: subprocess.Popen[bytes], output: _Output, deadline: float, cancelled: Callable[[], bool]
+) -> bool:
+    """Move output until the command has ended; False when its time ran out, or nobody waits any more."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             left = deadline - monotonic()
-            if left <= 0:
+            if left <= 0 or cancelled():
                 return False
             if selector.select(min(left, _POLL_SECONDS)):
                 data = os.read(process.stdout.fileno(), _READ_BYTES)

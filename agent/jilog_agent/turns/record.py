@@ -54,7 +54,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """What somebody wants to record as a turn. ``checks`` are run, ``claims`` are taken as said."""
+    """What somebody wants to record as a turn. ``checks`` are run, ``claims`` are taken as said.
+
+    ``evidence`` is what whoever asks has run and measured itself.
+    """
 
     session: str
     model: str = ""
@@ -62,6 +65,7 @@ class TurnRequest:
     agent: str = ""
     message_id: str = ""
     claims: tuple[str, ...] = ()
+    evidence: tuple[Verification, ...] = ()
     checks: tuple[Check, ...] = ()
     attach_diff: bool = False
     if_dirty: bool = False
@@ -178,8 +182,9 @@ def _draft_of(request: TurnRequest, now: int, redactor: Redactor) -> Turn:
             summary=redactor(request.summary).text,
             agent=request.agent,
             message_id=request.message_id,
-            verification=tuple(
-                Verification(kind="claim", text=redactor(text).text) for text in request.claims
+            verification=(
+                *(Verification(kind="claim", text=redactor(text).text) for text in request.claims),
+                *(_clean(item, redactor) for item in request.evidence),
             ),
         )
     )

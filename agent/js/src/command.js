@@ -89,13 +89,16 @@ const COMMANDS = {
   }),
   show: ({ id, zone }) => ({ words: ["show", "--json", ...options({ zone }), "--", id], read: JSON.parse }),
   "turn.start": ({ cwd: _, ...params }) => ({ words: ["turn", "start", "--json", ...options(params)], read: JSON.parse }),
-  "turn.record": ({ cwd: _, attach_diff, if_dirty, message_id, auto_start, ...params }, key) => ({
+  "turn.record": ({ cwd: _, attach_diff, if_dirty, message_id, auto_start, evidence = [], ...params }, key) => ({
     words: [
       "turn",
       "record",
       "--json",
       ...options({
         ...params,
+        evidence: evidence.map((item) => JSON.stringify(item)),
+        // Whoever measured knows already what failed.
+        "allow-failure": evidence.length > 0,
         "attach-diff": attach_diff,
         "if-dirty": if_dirty,
         "message-id": message_id || key,

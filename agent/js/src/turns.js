@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
+import { check } from "./checks.js";
 import { ConnectionFailed, InvalidArgument } from "./errors.js";
 import { checkText, texts, turn } from "./requests.js";
 
@@ -23,11 +24,16 @@ export class TurnCalls {
     return part(await this.#ask("turn.start", params, randomUUID()), "session");
   }
 
-  async record({ summary = "", verification, attachDiff, ifDirty, messageId, autoStart, ...more } = {}) {
+  async check(command, options) {
+    return check(command, this.#folder(), options);
+  }
+
+  async record({ summary = "", verification, evidence, attachDiff, ifDirty, messageId, autoStart, ...more } = {}) {
     const { session, model, agent, confidential } = more;
     const params = {
       summary: checkText("summary", summary),
       verification: texts("verification", verification),
+      evidence,
       attach_diff: attachDiff,
       if_dirty: ifDirty,
       message_id: messageId,

@@ -59,7 +59,7 @@ def test_af33_the_guides_python_runs(host: LocalHost) -> None:
     assert second.splitlines()[0] == "2026-05-deploy []"
     assert second.splitlines()[1].startswith('invalid type "thought": must be one of')
     assert len(host.json("log", "--type", "assumption")["entries"]) == 3
-    assert third == "Validate expiry\n"
+    assert third == "True Validate expiry\n"
 
 
 @needs_node
@@ -91,19 +91,31 @@ def test_af36_the_types_name_what_the_package_has(host: LocalHost) -> None:
     script = (
         'import * as jilog from "./index.js";'
         "const members = Object.getOwnPropertyNames(jilog.Client.prototype);"
-        "console.log(JSON.stringify([Object.keys(jilog), members]));"
+        'const turns = Object.getOwnPropertyNames(new jilog.Client({home: "/"}).turn.constructor.prototype);'
+        "console.log(JSON.stringify([Object.keys(jilog), members, turns]));"
     )
 
-    exported, members = json.loads(run(host, str(NODE), "--input-type=module", "--eval", script, cwd=JS))
+    exported, members, turns = json.loads(
+        run(host, str(NODE), "--input-type=module", "--eval", script, cwd=JS)
+    )
 
     declared = set(re.findall(r"^export (?:class|function) (\w+)", TYPES, re.MULTILINE)) | {"export"}
     client = TYPES.partition("export class Client {")[2].partition("\n}")[0]
     assert set(exported) == declared
+    of_turns = TYPES.partition("export interface TurnCalls {")[2].partition("\n}")[0]
+    assert {*re.findall(r"^  (\w+)\(", of_turns, re.MULTILINE)} | {"constructor"} == set(turns)
     assert {"sessionId", *re.findall(r"^  (\w+)\(", client, re.MULTILINE)} | {"constructor"} == set(members)
 
 
 def test_af33_every_name_of_the_sdks_is_in_the_guide() -> None:
-    spoken_of_elsewhere = {"default_client", "FileRef", "Place", "FilterOptions", "WriteOptions"}
+    spoken_of_elsewhere = {
+        "default_client",
+        "FileRef",
+        "Place",
+        "FilterOptions",
+        "WriteOptions",
+        "CheckOptions",
+    }
 
     for name in set(jilog.__all__) - spoken_of_elsewhere:
         assert re.search(rf"`{name}\b", GUIDE), name

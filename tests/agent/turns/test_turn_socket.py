@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -198,12 +202,121 @@ def test_async_python_records_many_turns_at_once_each_once(agent: TurnHost) -> N
     assert len(agent.records()) == 17
 
 
+def check_measurements(checks: dict[str, Any], turn: dict[str, Any]) -> None:
+    """Hold what JavaScript measured against what the same commands are to Python."""
+    assert checks["seen"] == "fine\n"
+    assert checks["green"]["output_sha256"] == hashlib.sha256(b"fine\n").hexdigest()
+    wanted = {"green": 0, "red": 3, "late": 124, "gone": 127, "killed": 137, "left": 0}
+    assert {name: checks[name]["exit_status"] for name in wanted} == wanted
+    assert (checks["late"]["timed_out"], checks["late"]["output_bytes"]) == (True, 6)
+    assert (checks["left"]["output_bytes"], checks["left"]["timed_out"]) == (5, False)
+    assert (checks["stopped"], checks["wrong"]) == ("AbortError", "InvalidArgument")
+    assert [item["kind"] for item in turn["checks"]] == ["claim", "evidence", "evidence"]
+    for kept, name in zip(turn["checks"][1:], ("green", "red"), strict=True):
+        said = {key: value for key, value in checks[name].items() if value is not False}
+        assert kept == {"kind": "evidence", **said}
+
+
+@pytest.mark.parametrize("with_agent", [True, False])
+def test_tf25_a_program_measures_its_checks_and_the_agent_runs_nothing(
+    app: TurnHost, with_agent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(app.host.root))
+    client = Client(app.host.state, cwd=app.folder, fallback=not with_agent)
+    with running(app.host) if with_agent else contextlib.nullcontext():
+        client.turn.start("fix it")
+        seen: list[bytes] = []
+        green = client.turn.check([sys.executable, "-c", "print('fine')"], sink=seen.append)
+        red = client.turn.check("echo --token=hunter22; exit 3", shell=True)
+        made = client.turn.record("done", verification=["read it"], evidence=[green, red])
+
+    assert made is not None
+    assert (b"".join(seen), green.passed, red.passed) == (b"fine\n", True, False)
+    claim, first, second = made.checks
+    assert claim == {"kind": "claim", "text": "read it"}
+    assert first["kind"] == second["kind"] == "evidence"
+    kept = {**first, "command": tuple(first["command"])}
+    assert {**asdict(green), **kept} == {**asdict(green), "kind": "evidence"}
+    assert (second["exit_status"], second["output_sha256"]) == (3, red.output_sha256)
+    assert "hunter22" not in json.dumps(app.json("show", made.id))
+    assert "evidence: " in app.turn("show", made.id)
+
+
+def test_tf25_a_check_of_a_cancelled_task_is_killed(app: TurnHost) -> None:
+    client = AsyncClient(app.host.state, cwd=app.folder)
+    begun = threading.Event()
+
+    async def work() -> None:
+        task = asyncio.create_task(
+            client.turn.check("echo $$ > pid; echo up; sleep 600", shell=True, sink=lambda _: begun.set())
+        )
+        await asyncio.to_thread(begun.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    # Its end waits for the thread, and so for the command: without the kill this would take ten minutes.
+    asyncio.run(asyncio.wait_for(work(), 120))
+
+    pid = int((app.folder / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"exit_status": 256}, "exit status 256"),
+        ({"exit_status": None}, "exit_status"),
+        ({"command": []}, "names no command"),
+        ({"command": ["x" * 30_000]}, "limit"),
+        ({"output_sha256": "0"}, "SHA-256"),
+        ({"output_bytes": -1}, "size"),
+        ({"duration_seconds": -0.5}, "duration"),
+        ({"ran_at": "noon"}, "when its command ran"),
+    ],
+)
+def test_tf25_what_was_not_measured_is_no_evidence(
+    app: TurnHost, wrong: dict[str, object], says: str
+) -> None:
+    app.start()
+    whole = {
+        "command": ["true"],
+        "exit_status": 0,
+        "duration_seconds": 0.1,
+        "output_sha256": "0" * 64,
+        "output_bytes": 0,
+        "ran_at": "2026-01-01T00:00:00Z",
+    }
+
+    done = app.run("turn", "record", "--evidence", json.dumps({**whole, **wrong}))
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(app.records()) == 1
+    assert app.run("turn", "record", "--evidence", json.dumps(whole)).returncode == 0
+
+
 SCRIPT = """
 import { Client } from "%(module)s";
 const client = new Client({ home: "%(home)s", cwd: "%(cwd)s", command: %(command)s });
 const session = await client.turn.start({ goal: "fix it", ticket: "A-1" });
 const made = await client.turn.record({ summary: "done", verification: ["read"], messageId: "m1" });
 const again = await client.turn.record({ summary: "done", messageId: "m1" });
+let seen = "";
+const onOutput = (data) => (seen += data);
+const green = await client.turn.check([%(python)s, "-c", "print('fine')"], { onOutput });
+const red = await client.turn.check("echo no >&2; exit 3", { shell: true });
+const late = await client.turn.check("echo begun; sleep 60 & wait", { shell: true, timeoutMs: 300 });
+const gone = await client.turn.check(["/not/there"]);
+const killed = await client.turn.check("kill -9 $$", { shell: true });
+const left = await client.turn.check("sleep 20 & echo done", { shell: true });
+const stop = new AbortController();
+const stopping = { shell: true, signal: stop.signal, onOutput: () => stop.abort() };
+const running = client.turn.check("echo up; sleep 60", stopping);
+const stopped = await running.then(() => "ended", (error) => error.name);
+const wrong = await client.turn.check("npm test").then(() => "ran", (error) => error.name);
+const measured = await client.turn.record({ verification: ["read"], evidence: [green, red] });
 const clean = await client.turn.record({ ifDirty: true });
 const current = await client.turn.current();
 const shown = await client.turn.show(made.id);
@@ -211,7 +324,9 @@ const traced = await client.turn.trace("A-1");
 const used = await client.turn.use(session.id);
 const ended = await client.turn.end({ summary: "merged" });
 const records = await client.turn.log({ ticket: "A-1" });
-console.log(JSON.stringify({ session, made, again, clean, current, shown, traced, used, ended, records }));
+const checks = { seen, green, red, late, gone, killed, left, stopped, wrong };
+const turns = { session, made, again, clean, current, shown, traced, used, ended, records };
+console.log(JSON.stringify({ ...turns, checks, measured }));
 """
 
 
@@ -223,6 +338,7 @@ def test_af36_javascript_does_the_same_with_an_agent_and_without(app: TurnHost, 
         "home": app.host.state,
         "cwd": app.folder,
         "command": json.dumps([sys.executable, "-m", "jilog_agent"]),
+        "python": json.dumps(sys.executable),
     }
     command = [str(NODE), "--input-type=module", "--eval", script]
 
@@ -245,10 +361,12 @@ def test_af36_javascript_does_the_same_with_an_agent_and_without(app: TurnHost, 
     assert found["clean"] is None
     assert found["current"]["id"] == found["session"]["id"] == found["used"]
     assert found["shown"] == {**found["shown"], "turn": found["made"]}
-    assert found["traced"]["sessions"][0]["turns"] == [found["made"]]
+    assert found["traced"]["sessions"][0]["turns"] == [found["made"], found["measured"]]
+    check_measurements(found["checks"], found["measured"])
     assert found["ended"]["summary"] == "merged"
     assert [item["type"] for item in found["records"]] == [
         "session_started",
+        "turn_recorded",
         "turn_recorded",
         "session_ended",
     ]
