@@ -12,16 +12,31 @@ from typing import TypeAlias
 from jilog_review import limits
 
 try:
-    from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
+    from ahocorasick_rs import BytesAhoCorasick, Implementation
 
     HAS_AUTOMATON = True
 except ImportError:
     HAS_AUTOMATON = False
 
+_ASCII_TWINS = (
+    ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i"),
+    ("\N{LATIN SMALL LETTER DOTLESS I}", "i"),
+    ("\N{LATIN SMALL LETTER LONG S}", "s"),
+)
+"""Letters that a pattern takes for an ASCII one where case is nothing, though they are not its lower case."""
+
 AnyInBytes: TypeAlias = Callable[[memoryview], bool]
 """Tells whether one of some texts stands in bytes."""
 FoundInText: TypeAlias = Callable[[str], Iterable[int]]
 """Gives the places, in the list of texts, of those that stand in a text; one may be given several times."""
+
+
+def folded(text: str) -> str:
+    """Give a text in lower case, as needles stand in whatever a pattern matches that passes over case."""
+    if not text.isascii():
+        for twin, letter in _ASCII_TWINS:
+            text = text.replace(twin, letter)
+    return text.lower()
 
 
 def any_in_bytes(needles: Sequence[bytes]) -> AnyInBytes:
@@ -59,19 +74,14 @@ def found_in_text(needles: Sequence[str]) -> FoundInText:
     always = tuple(place for place, needle in enumerate(chosen) if not needle)
     places = tuple(place for place, needle in enumerate(chosen) if needle)
 
-    def one_by_one(text: str) -> list[int]:
-        return [place for place, needle in enumerate(chosen) if needle in text]
-
     if not places or not HAS_AUTOMATON:
-        return one_by_one
-    texts = [chosen[place] for place in places]
-    find = AhoCorasick(texts, store_patterns=False, implementation=Implementation.DFA).find_matches_as_indexes
+        return lambda text: [place for place, needle in enumerate(chosen) if needle in text]
+    # As bytes: places of characters, which nobody asks for, would be counted through every text.
+    encoded = [chosen[place].encode("utf-8", "surrogatepass") for place in places]
+    find = BytesAhoCorasick(encoded, implementation=Implementation.DFA).find_matches_as_indexes
 
     def at_once(text: str) -> list[int]:
-        try:
-            matches = find(text, overlapping=True)
-        except UnicodeEncodeError:  # half of a surrogate pair, which the library cannot carry
-            return one_by_one(text)
+        matches = find(text.encode("utf-8", "surrogatepass"), overlapping=True)
         return [*always, *(places[match[0]] for match in matches)]
 
     return at_once

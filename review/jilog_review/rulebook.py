@@ -17,9 +17,11 @@ import msgspec
 from jilog_ledger.errors import InputError
 from jilog_review import limits
 from jilog_review.detector import Tier
-from jilog_review.needles import FoundInText, found_in_text
+from jilog_review.needles import FoundInText, folded, found_in_text
 
 T = TypeVar("T")
+NO_PATTERN = "(?!)"
+"""Matches nothing: what a language does not say."""
 # What a language has besides its rules.
 _PATTERN_KEYS = ("approvals", "contrasts", "harmless", "requests", "tasks", "supposes", "relayed", "hint")
 
@@ -60,7 +62,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return self._search_lines(text) if self.by_line else self.regex.search(text)
 
     def _search_lines(self, text: str) -> re.Match[str] | None:
-        lowered = text.lower()
+        lowered = folded(text)
         if len(lowered) != len(text):  # some letters become two: places in the one are not those in the other
             return self.regex.search(text)
         for start in self._line_starts(lowered):
@@ -126,6 +128,7 @@ class CorrectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, d
 
     ``hint`` (a pattern) or one of ``hint_words`` stands in nearly every message of the language: without it
     the rules are passed over.
+    ``harmless_needles`` and ``relayed_needles`` are to those patterns what ``needles`` are to a rule.
     ``harmless`` phrases are passed over wherever they stand; ``tasks`` begin a message that gives new work;
     ``supposes`` are words after which a clause is a condition or somebody else's report.
     ``fillers`` are words, with blanks between, that say nothing of what a correction is about.
@@ -137,10 +140,12 @@ class CorrectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, d
     contrasts: str
     requests: str
     rule: list[Rule]
-    relayed: str = "(?!)"
-    harmless: str = "(?!)"
-    tasks: str = "(?!)"
-    supposes: str = "(?!)"
+    relayed: str = NO_PATTERN
+    harmless: str = NO_PATTERN
+    tasks: str = NO_PATTERN
+    supposes: str = NO_PATTERN
+    harmless_needles: list[str] = []
+    relayed_needles: list[str] = []
     hint: str = ""
     hint_words: str = ""
     fillers: str = ""

@@ -8,14 +8,15 @@ of a message that is neither long nor a paste.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from jilog_review import limits
 from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.neighbours import is_interrupt
-from jilog_review.rulebook import CorrectionRules, Rule, Rulebook, RuleSet
+from jilog_review.needles import FoundInText, folded, found_in_text
+from jilog_review.rulebook import NO_PATTERN, CorrectionRules, Rule, Rulebook, RuleSet
 from jilog_review.transcript import AnyEntry, Message, Provenance, ToolCall, ToolResult, Transcript
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|^\s{0,3}>.*$", re.DOTALL | re.MULTILINE)
@@ -71,25 +72,48 @@ class Wording:
     def _hints(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(language.hint, re.IGNORECASE) for language in self.languages)
 
-    def rules_for(self, lowered: str) -> list[Rule]:
+    def rules_for(self, lowered: str) -> Iterator[Rule]:
         """Give the rules that a message (in lower case) may match, of its languages, tier A first."""
-        words = frozenset(_LETTERS.findall(lowered))
-        spoken = tuple(
-            not (language.common_words.isdisjoint(words) and language.common_words)
-            and hint.search(lowered) is not None
-            for language, hint in zip(self.languages, self._hints, strict=True)
-        )
-        known = self._orders.get(spoken)
-        if known is None:
-            pairs = zip(spoken, self.languages, strict=True)
-            rules = [rule for is_spoken, language in pairs if is_spoken for rule in language.rule]
-            ordered = sorted(rules, key=lambda rule: rule.tier.value)
-            known = self._orders[spoken] = RuleSet(tuple(ordered))
-        return known.in_text(lowered)
+        spoken: dict[int, bool] = {}
+        for rule in self._rules.in_text(lowered):
+            language = self._languages_of[id(rule)]
+            if language not in spoken:
+                spoken[language] = self._is_spoken(language, lowered)
+            if spoken[language]:
+                yield rule
+
+    def _is_spoken(self, place: int, lowered: str) -> bool:
+        language = self.languages[place]
+        if language.common_words and language.common_words.isdisjoint(_LETTERS.findall(lowered)):
+            return False
+        return self._hints[place].search(lowered) is not None
 
     @cached_property
-    def _orders(self) -> dict[tuple[bool, ...], RuleSet]:
-        return {}
+    def _rules(self) -> RuleSet:
+        """All languages' rules; those of one tier are in the languages' order."""
+        rules = (rule for language in self.languages for rule in language.rule)
+        return RuleSet(tuple(sorted(rules, key=lambda rule: rule.tier.value)))
+
+    @cached_property
+    def _languages_of(self) -> dict[int, int]:
+        """The place of each rule's language, by the rule's identity."""
+        return {id(rule): place for place, language in enumerate(self.languages) for rule in language.rule}
+
+    def may_be_relayed(self, lowered: str) -> bool:
+        """Tell whether something of what hands on others' words stands in a message (in lower case)."""
+        return bool(self._find_relayed(lowered))
+
+    def may_be_harmless(self, lowered: str) -> bool:
+        """Tell whether something of a harmless phrase stands in a message (in lower case)."""
+        return bool(self._find_harmless(lowered))
+
+    @cached_property
+    def _find_relayed(self) -> FoundInText:
+        return _finder((language.relayed, language.relayed_needles) for language in self.languages)
+
+    @cached_property
+    def _find_harmless(self) -> FoundInText:
+        return _finder((language.harmless, language.harmless_needles) for language in self.languages)
 
     @cached_property
     def approvals(self) -> re.Pattern[str]:
@@ -133,7 +157,13 @@ class Wording:
 
 
 def _any_of(patterns: Iterator[str] | tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", re.IGNORECASE)
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or NO_PATTERN, re.IGNORECASE)
+
+
+def _finder(patterns: Iterable[tuple[str, list[str]]]) -> FoundInText:
+    """Make the search for the needles of some patterns; one without needles may match anywhere."""
+    known = [needles or [""] for pattern, needles in patterns if pattern != NO_PATTERN]
+    return found_in_text([needle for needles in known for needle in needles])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +198,7 @@ def judge(text: str, situation: Situation, wording: Wording) -> Verdict | None:
         return None
     if situation.provenance is Provenance.REJECTION:
         return _judge_rejection(head, situation)
-    if _is_long(text) or wording.relayed.search(head):
+    if _is_long(text) or (wording.may_be_relayed(folded(head)) and wording.relayed.search(head)):
         return None
     verdict = _match(head, len(plain), situation, wording)
     if situation.interrupted and (verdict is None or verdict.tier is Tier.B):
@@ -190,8 +220,10 @@ def _judge_rejection(head: str, situation: Situation) -> Verdict | None:
 def _match(head: str, length: int, situation: Situation, wording: Wording) -> Verdict | None:
     if _MAY_BE_PASTED.search(head) is not None:
         head = _PASTED.sub(_GAP, head)
-    head = wording.harmless.sub(_GAP, head)
-    lowered = head.lower()
+    lowered = folded(head)
+    if wording.may_be_harmless(lowered):
+        head = wording.harmless.sub(_GAP, head)
+        lowered = folded(head)
     for rule in wording.rules_for(lowered):
         if rule.answer and situation.asked:
             continue

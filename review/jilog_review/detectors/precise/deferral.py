@@ -16,6 +16,7 @@ from jilog_review.detector import Finding, Kind, Tier
 from jilog_review.detectors.precise.correction import signature_of
 from jilog_review.detectors.precise.looking import only_looks
 from jilog_review.detectors.precise.neighbours import LastWords, last_words
+from jilog_review.needles import folded
 from jilog_review.rulebook import Rule, Rulebook, RuleSet
 from jilog_review.transcript import Message, Transcript
 
@@ -57,8 +58,8 @@ class DeferralDetector:
     version: int = 2
 
     @cached_property
-    def _sections(self) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules if rule.name == "section")
+    def _sections(self) -> RuleSet:
+        return RuleSet(tuple(rule for rule in self.rules if rule.name == "section"))
 
     @cached_property
     def _phrases(self) -> RuleSet:
@@ -76,26 +77,34 @@ class DeferralDetector:
         text = (
             _FENCE.sub("", message.text) if "```" in message.text or "~~~" in message.text else message.text
         )
-        section = self._section(text)
+        lowered = folded(text)
+        section = self._section(text) if self._candidates(lowered) else None
         if section is not None:
             rule, title, body = section
             is_report = _DOCUMENT.search(text) is not None or not _may_have_worked(words)
             yield section_finding(message, rule, title, body, Tier.B if is_report else rule.tier)
             return
-        for rule in self._phrases.in_text(text.lower()):
+        for rule in self._phrases.in_text(lowered):
             match = rule.search(text)
             if match is not None:
                 sentence = _sentence_at(text, match.start())
                 yield section_finding(message, rule, match[0], sentence, rule.tier)
                 return
 
+    def _candidates(self, lowered: str) -> list[Rule]:
+        """Give the rules that may know a heading in a text; a heading's stars are no part of its title."""
+        return self._sections.in_text(lowered.replace("*", ""))
+
     def _section(self, text: str) -> tuple[Rule, str, str] | None:
         """Find the first section whose whole heading a rule knows and that says something."""
         for match in _HEADING.finditer(text):
+            rules = self._candidates(folded(match[0]))
+            if not rules:
+                continue
             if _is_emphasis(match):
                 continue
             title = _title_of(match)
-            for rule in self._sections:
+            for rule in rules:
                 if rule.regex.fullmatch(title):
                     body = _body_after(text, match)
                     if len(body) >= _BODY_CHARS_MIN and not _NOTHING.match(body):

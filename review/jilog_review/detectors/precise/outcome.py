@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from jilog_review.needles import folded
 from jilog_review.rulebook import ErrorRules, RuleList, RuleSet
 from jilog_review.shell import Part, last_parts
 from jilog_review.transcript import Denial, ToolResult, clip_middle
@@ -266,7 +267,7 @@ _TARGET_RUNNERS = frozenset(
 
 
 def _first(rules: RuleSet, text: str, only: frozenset[str] | None = None) -> Classified | None:
-    for rule in rules.in_text(text.lower()):
+    for rule in rules.in_text(folded(text)):
         if only is not None and rule.name not in only:
             continue
         match = rule.search(text)

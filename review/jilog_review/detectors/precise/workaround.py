@@ -18,7 +18,7 @@ import msgspec
 from jilog_review import limits
 from jilog_review.detector import Finding, Kind
 from jilog_review.detectors.precise.edits import Edit, edits_of, is_edit
-from jilog_review.needles import AnyInBytes, any_in_bytes
+from jilog_review.needles import AnyInBytes, any_in_bytes, found_in_text
 from jilog_review.rulebook import Rule, Rulebook, RuleSet
 from jilog_review.shell import command_words
 from jilog_review.transcript import ToolCall, ToolResult, Transcript
@@ -27,27 +27,31 @@ _PROSE = re.compile(
     r"\.(?:md|mdx|markdown|txt|html?|rst|adoc|org|tex|csv|log|svg|jsonl?|ipynb|snap|lock|diff|patch|po)\Z",
     re.IGNORECASE,
 )
-_COMMAND_NEEDLES = re.compile(
-    r"--no-verify|--no-gpg-sign|hooksPath|gpgsign|commit\b[^\n]*\s-\w*n|HUSKY=|SKIP=|ALLOW_NO_CONFIG|LEFTHOOK=|777|\+rwx|push\b|"
-    r"--legacy-peer-deps|--ignore-|--no-frozen|--force|--break-system|\s-k\b|--insecure|no-check-cert|sslVerify|StrictHostKey"
-)
-_COMMAND_PARTS = (
-    *("--no-", "hooksPath", "gpgsign", "commit", "HUSKY=", "SKIP=", "ALLOW_NO_CONFIG", "LEFTHOOK=", "777"),
-    *(
-        "+rwx",
-        "push",
-        "--legacy",
-        "--ignore-",
-        "--force",
-        "--break-system",
-        "-k",
-        "--insecure",
-        "-check-cert",
-    ),
-    *("sslVerify", "StrictHostKey"),
-)
-"""Of which one stands in whatever ``_COMMAND_NEEDLES`` matches: far cheaper to look for."""
-_may_be_bypass = any_in_bytes([part.encode() for part in _COMMAND_PARTS])
+_SUSPECT_PARTS = {
+    "--no-": r"--no-verify|--no-gpg-sign|--no-frozen",
+    "hooksPath": "",
+    "gpgsign": "",
+    "commit": r"commit\b[^\n]*\s-\w*n",
+    "HUSKY=": "",
+    "SKIP=": "",
+    "ALLOW_NO_CONFIG": "",
+    "LEFTHOOK=": "",
+    "777": "",
+    "+rwx": "",
+    "push": r"push\b",
+    "--legacy-peer-deps": "",
+    "--ignore-": "",
+    "--force": "",
+    "--break-system": "",
+    "-k": r"\s-k\b",
+    "--insecure": "",
+    "no-check-cert": "",
+    "sslVerify": "",
+    "StrictHostKey": "",
+}
+"""Of which one stands in whatever a rule for commands matches, and what must stand there, where that is more."""
+_find_suspect = found_in_text(list(_SUSPECT_PARTS))
+_SUSPECTS = tuple(re.compile(pattern) for pattern in _SUSPECT_PARTS.values())
 
 
 def _rules(kind: str) -> tuple[Rule, ...]:
@@ -155,8 +159,7 @@ class WorkaroundDetector:
 
 
 def _is_suspect(command: str) -> bool:
-    data = memoryview(command.encode("utf-8", "surrogatepass"))
-    return _may_be_bypass(data) and _COMMAND_NEEDLES.search(command) is not None
+    return any(_SUSPECTS[place].search(command) for place in set(_find_suspect(command)))
 
 
 def _count(lines: dict[str, list[str]]) -> int:
