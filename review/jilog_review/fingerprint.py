@@ -20,7 +20,9 @@ _FILE_ENDINGS = (
 _UNIT = r"(?:ms|milliseconds?|µs|us|ns|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
 
 _QUOTES = ('"', "'", "`", "“", "‘")
-_ALWAYS = ("",)
+_NUMBERED: tuple[str, ...] = ()
+"""The sign of what holds a digit."""
+_DIGIT = re.compile(r"\d")
 
 # A pattern can only match where one of its signs stands, which is far cheaper to look for.
 _VARIABLE: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = tuple(
@@ -56,14 +58,17 @@ _VARIABLE: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = tuple(
         (rf"(?<![\w<.])[\w@+-][\w.@+-]*\.(?:{_FILE_ENDINGS})\b(?![\w(])", "<path>", (".",)),
         (r"<path>(?::\d+){1,2}", "<path>", ("<path>:",)),
         # Not the hashes that happen to be digits and a final d.
-        (rf"(?<![\w.])(?:(?!\d{{6,}}d\b)\d+(?:[.,]\d+)?\s?{_UNIT}\b[ ,]?(?:and )?)+", "<duration> ", _ALWAYS),
+        (
+            rf"(?<![\w.])(?:(?!\d{{6,}}d\b)\d+(?:[.,]\d+)?\s?{_UNIT}\b[ ,]?(?:and )?)+",
+            "<duration> ",
+            _NUMBERED,
+        ),
         # Ids, hashes and numbers share one sign: a hash may happen to have no letter in it.
         (r"\b0x[0-9a-f]+\b", "#", ("0x",)),
-        (r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b", "#", _ALWAYS),
-        (r"\b(?=[a-z0-9_]*\d)(?=[a-z0-9_]*[a-z])[a-z0-9_]{20,}\b", "#", _ALWAYS),
-        (r"\d+(?:[.,:]\d+)*", "#", _ALWAYS),
+        (r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b", "#", _NUMBERED),
+        (r"\b(?=[a-z0-9_]*\d)(?=[a-z0-9_]*[a-z])[a-z0-9_]{20,}\b", "#", _NUMBERED),
+        (r"\d+(?:[.,:]\d+)*", "#", _NUMBERED),
         (r"# (?:more )?([a-z]{3,}?)s?\b", r"# \1", ("#",)),
-        (r"\s+", " ", _ALWAYS),
     )
 )
 
@@ -105,12 +110,18 @@ def canonical_tool(tool: str) -> str:
 def normal_form(text: str) -> str:
     """Give what stays equal between occurrences: lower case, variable parts by their kind, one line."""
     text = text[: 4 * _SIGNATURE_CHARS_MAX].lower()
+    # No replacement has a digit in it.
+    numbered = _DIGIT.search(text) is not None
     for pattern, replacement, signs in _VARIABLE:
+        if signs is _NUMBERED:
+            if numbered:
+                text = pattern.sub(replacement, text)
+            continue
         for sign in signs:
             if sign in text:
                 text = pattern.sub(replacement, text)
                 break
-    return text.strip()[:_SIGNATURE_CHARS_MAX].rstrip()
+    return " ".join(text.split())[:_SIGNATURE_CHARS_MAX].rstrip()
 
 
 def fingerprint(kind: str, tool: str | None, signature: str) -> str:

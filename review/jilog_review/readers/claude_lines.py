@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import msgspec
 
@@ -14,7 +15,6 @@ from jilog_review.readers.claude_format import (
     PROGRESS_DECODER,
     Block,
     Line,
-    ModelMessage,
     TokenUsage,
 )
 from jilog_review.readers.claude_provenance import (
@@ -105,9 +105,9 @@ class LineSorter:
                 remember(line.uuid)
             placed = _Placed(number, offset, line, sidechain or line.is_sidechain is True)
             if kind == "assistant":
-                assistant(placed)
+                assistant(placed, line)
             elif kind == "user":
-                user(placed)
+                user(placed, line)
             elif not self._add_other(kind, placed) and offset >= new_offset:
                 name = kind[:60] or "(no type)"
                 self.unknown[name] = self.unknown.get(name, 0) + 1
@@ -124,31 +124,36 @@ class LineSorter:
             return False
         return True
 
-    def _assistant(self, placed: _Placed) -> None:
-        line, message = placed.line, placed.line.message
+    def _assistant(self, placed: _Placed, line: Line) -> None:
+        message = line.message
         if message is None:
             return
-        if message.usage is not None:
-            self._bill(placed.offset, line, message, message.usage)
+        key = message.id or line.uuid
+        # Each block of a response is a line that repeats its tokens: they are counted once.
+        if message.usage is not None and key is not None and key not in self._billed:
+            self._billed.add(key)
+            if placed.offset >= self.new_offset:
+                self.bills.append(_bill_of(key, line.cost, message.usage))
         if line.is_api_error_message:
             self._mark(placed, MarkerKind.API_ERROR, _blocks_text(message.content)[:200])
             return
         if message.model is not None and message.model != "<synthetic>":
             self.model = message.model
         for part, block in enumerate(_blocks(message.content)):
-            if block.type == "tool_use":
-                self._call(placed, part, block)
-            elif block.type == "text" and block.text:
+            kind = block.type
+            if kind == "tool_use":
+                self._call(placed, line, part, block)
+            elif kind == "text" and block.text:
                 self._say(placed, part, block.text, Provenance.ASSISTANT)
 
-    def _call(self, placed: _Placed, part: int, block: Block) -> None:
-        command, paths = _places(block)
+    def _call(self, placed: _Placed, line: Line, part: int, block: Block) -> None:
+        command, paths = _places(block) if block.name in _TOOLS_WITH_PLACES else (None, ())
         call = ToolCall(
             line=placed.number,
             offset=placed.offset,
             part=part,
-            message_id=placed.line.uuid,
-            timestamp=placed.line.timestamp,
+            message_id=line.uuid,
+            timestamp=line.timestamp,
             sidechain=placed.sidechain,
             call_id=block.id,
             tool=block.name or "unknown",
@@ -159,13 +164,13 @@ class LineSorter:
         self._calls[block.id] = call
         self.entries.append(call)
 
-    def _user(self, placed: _Placed) -> None:
-        if placed.line.message is None:
+    def _user(self, placed: _Placed, line: Line) -> None:
+        if line.message is None:
             return
         texts: list[str] = []
-        for part, block in enumerate(_blocks(placed.line.message.content)):
+        for part, block in enumerate(_blocks(line.message.content)):
             if block.type == "tool_result":
-                self._result(placed, part, block)
+                self._result(placed, line, part, block)
             elif block.type == "text" and block.text:
                 texts.append(block.text)
         if texts and is_interrupt(texts[0]):
@@ -174,8 +179,8 @@ class LineSorter:
             texts, provenance = _judge(placed, texts)
             self._say(placed, 0, "\n".join(texts), provenance)
 
-    def _result(self, placed: _Placed, part: int, block: Block) -> None:
-        line, call = placed.line, self._calls.get(block.tool_use_id)
+    def _result(self, placed: _Placed, line: Line, part: int, block: Block) -> None:
+        call = self._calls.get(block.tool_use_id)
         # Only failures are decoded here: the text of the others is most of the file and rarely looked at.
         text = content_text(block.content) if block.is_error else ""
         denial = denial_of(text, line.tool_denial_kind) if block.is_error else None
@@ -264,18 +269,11 @@ class LineSorter:
             )
         )
 
-    def _bill(self, offset: int, line: Line, message: ModelMessage, usage: TokenUsage) -> None:
-        """Count a response's tokens once: each of its blocks is a line that repeats them."""
-        key = message.id or line.uuid
-        billed = self._billed
-        if key is None or key in billed:
-            return
-        billed.add(key)
-        if offset < self.new_offset:
-            return
-        read = usage.input_tokens or 0
-        read += (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-        self.bills.append(Bill(key[: limits.BILL_KEY_CHARS_MAX], read, usage.output_tokens or 0, line.cost))
+
+def _bill_of(key: str, cost: Decimal | None, usage: TokenUsage) -> Bill:
+    read = usage.input_tokens or 0
+    read += (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+    return Bill(key[: limits.BILL_KEY_CHARS_MAX], read, usage.output_tokens or 0, cost)
 
 
 def _judge(placed: _Placed, texts: list[str]) -> tuple[list[str], Provenance]:
@@ -302,12 +300,11 @@ def _blocks_text(content: str | list[Block] | None) -> str:
 
 def _places(block: Block) -> tuple[str | None, tuple[str, ...]]:
     """Give the shell command and the files that a built-in tool's call names."""
-    if block.name not in _TOOLS_WITH_PLACES:
-        return None, ()
     try:
         value = INPUT_DECODER.decode(block.input)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, ()
     command = value.command[: limits.COMMAND_CHARS_MAX] if value.command and block.name == "Bash" else None
-    paths = tuple(path for path in (value.file_path, value.notebook_path, value.path) if path)
-    return command, paths
+    if value.notebook_path or value.path:
+        return command, tuple(path for path in (value.file_path, value.notebook_path, value.path) if path)
+    return command, (value.file_path,) if value.file_path else ()

@@ -27,7 +27,7 @@ _PROSE = re.compile(
     r"\.(?:md|mdx|markdown|txt|html?|rst|adoc|org|tex|csv|log|svg|jsonl?|ipynb|snap|lock|diff|patch|po)\Z",
     re.IGNORECASE,
 )
-_SUSPECT_PARTS = {
+SUSPECT_PARTS = {
     "--no-": r"--no-verify|--no-gpg-sign|--no-frozen",
     "hooksPath": "",
     "gpgsign": "",
@@ -49,9 +49,9 @@ _SUSPECT_PARTS = {
     "sslVerify": "",
     "StrictHostKey": "",
 }
-"""Of which one stands in whatever a rule for commands matches, and what must stand there, where that is more."""
-_find_suspect = found_in_text(list(_SUSPECT_PARTS))
-_SUSPECTS = tuple(re.compile(pattern) for pattern in _SUSPECT_PARTS.values())
+"""Of which one stands in what a rule for commands matches, and what else must be there, if anything."""
+_find_suspect = found_in_text(list(SUSPECT_PARTS))
+_SUSPECTS = tuple(re.compile(pattern) for pattern in SUSPECT_PARTS.values())
 
 
 def _rules(kind: str) -> tuple[Rule, ...]:

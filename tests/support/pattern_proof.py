@@ -1,4 +1,4 @@
-"""Whether a regular expression can match where none of some literal texts stands: needles are held against it.
+"""Whether a regular expression can match where none of some literal texts stands: a proof for needles.
 
 The parse tree is Python's own, which is no public interface: fit for a test, not for the program.
 """
@@ -18,7 +18,7 @@ Texts = frozenset[str]
 
 
 class _Seen(NamedTuple):
-    """``exact`` are all texts that a part matches, where they are few; ``held``: a needle is in each match."""
+    """``exact``: all texts that a part matches, where they are few; ``held``: each match has a needle."""
 
     exact: Texts | None
     held: bool = False
@@ -43,7 +43,7 @@ class _Proof:
         self._lowered = lowered
 
     def sequence(self, parts: Iterable[tuple[Any, Any]]) -> _Seen:
-        """Join the exact texts of neighbours as far as they are few, and look for needles in what is joined."""
+        """Join the exact texts of neighbours while they are few, and look for needles in what is joined."""
         running: Texts = frozenset({""})
         exact, held = True, False
         for kind, value in parts:
