@@ -135,7 +135,9 @@ class Mirror:
 
     def _append(self, path: str, copy: Path, held: int, size: int) -> None:
         """Append what is new. A death in between leaves a shorter copy, which the next fetch continues."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Folders that ``parents`` makes take no mode.
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "ab") as file:
             while held < size:

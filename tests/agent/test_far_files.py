@@ -96,7 +96,8 @@ def test_file_that_shrank_or_was_replaced_is_copied_anew(tmp_path: Path, data: b
 def test_copies_are_for_their_owner_only(tmp_path: Path) -> None:
     copy = mirror(tmp_path, FakeHost(log=b"x")).fetch("desk:log")
 
-    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    folder = copy.parent
+    assert [path.stat().st_mode & 0o777 for path in (copy, folder, folder.parent)] == [0o600, 0o700, 0o700]
 
 
 def test_file_or_host_beyond_its_limit_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,11 @@ def test_signals_are_listed_and_filtered(reviewed: Host) -> None:
     assert len(signals(reviewed, "--kind", "error")) == 4
     assert len(signals(reviewed, "--detector", "correction")) == 1
     assert len(signals(reviewed, "--host", "beta")) == 0
+    mistyped = reviewed.run("review", "signals", "--detector", "precise.corection")
+    assert (
+        "no detector here is called 'precise.corection': did you mean 'precise.correction'?"
+        in mistyped.stderr
+    )
     (one,) = signals(reviewed, "--kind", "correction")
     assert len(signals(reviewed, "--fingerprint", str(one["fingerprint"])[:6])) == 1
     wanted = {

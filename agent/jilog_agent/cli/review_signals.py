@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,16 +107,30 @@ def _list(log: LedgerLog, workspace: Workspace, asked: _Asked, *, as_json: bool)
     from jilog_review.aggregate import window_of
     from jilog_review.profiles import load_profile
 
-    profile = load_profile(asked.profile or workspace.config.review.profile).name
+    detectors = load_profile(asked.profile or workspace.config.review.profile)
+    profile = detectors.name
     now = now_ns()
     window = window_of(review_date(workspace.config.timezone, now), window_seconds(asked.since, 1, now))
     summary = window_summary(log, window, profile)
+    made_by = {signal.detector for signal in (*summary.signals, *summary.muted)}
+    known = {*made_by, *(each.name for each in detectors.detectors)}
+    _note_unknown("detector", asked.chosen.detectors, known | {name.rpartition(".")[2] for name in known})
+    _note_unknown("host", asked.chosen.hosts, log.hosts())
     held = (*summary.signals, *summary.muted) if asked.muted else summary.signals
     found = [signal for signal in sorted(held, key=lambda s: s.order) if asked.chosen.takes(signal)]
     if as_json:
         _print_json(summary, found)
     else:
         _print_list(summary, found, asked)
+
+
+def _note_unknown(what: str, asked: Collection[str], known: Collection[str]) -> None:
+    """Tell of a name that nothing here has: an empty list alone would look as if all were well."""
+    from jilog_review.plug_in import nearest_hint
+
+    for name in asked:
+        if name not in known:
+            note(f"no {what} here is called {name[:80]!r}: {nearest_hint(name, sorted(known))}")
 
 
 def _print_json(summary: Summary, found: Sequence[Signal]) -> None:

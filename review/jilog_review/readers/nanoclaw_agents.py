@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,16 @@ class Agent:
         return frozenset(name for name in (self.agent_id, self.persona, self.folder) if name)
 
 
+def _channels(connection: sqlite3.Connection) -> list[tuple[object, object]]:
+    """Give agents and where they speak; nothing from a version that keeps it elsewhere."""
+    try:
+        return connection.execute(_CHANNELS).fetchall()
+    except sqlite3.OperationalError as exc:
+        if str(exc).startswith("no such"):
+            return []
+        raise
+
+
 def load_agents(path: Path) -> dict[str, Agent]:
     """Load the agents by their ids.
 
@@ -41,7 +52,7 @@ def load_agents(path: Path) -> dict[str, Agent]:
     with open_read_only(path) as connection:
         rows = connection.execute(_AGENTS).fetchall()
         places: dict[str, list[str]] = {}
-        for agent_id, name in connection.execute(_CHANNELS):
+        for agent_id, name in _channels(connection):
             places.setdefault(str(agent_id), []).append(str(name))
     agents: dict[str, Agent] = {}
     for agent_id, name, folder in rows:

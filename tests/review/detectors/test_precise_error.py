@@ -300,13 +300,20 @@ def test_one_problem_in_two_harnesses_and_shells_has_one_fingerprint() -> None:
     codex = Session().result(
         "exec_command", "bash: line 1: pytst: command not found\n", command="pytst tests", status=127
     )
+    gemini = Session().result("run_shell_command", "Exit Code: 127", command="pytst", failed=True, status=127)
     prints = {
         fingerprint(found.kind, found.tool, found.signature or "")
-        for session in (claude, codex)
+        for session in (claude, codex, gemini)
         for found in session.findings(DETECTOR)
     }
 
     assert len(prints) == 1
+
+
+def test_status_of_a_missing_program_says_nothing_of_which_of_several_it_was() -> None:
+    session = Session().result("Bash", "Exit code 127", command="make && ./deploy", failed=True, status=127)
+
+    assert fit_to_file(session.findings(DETECTOR)) == []
 
 
 def test_error_deep_in_an_output_comes_first_in_the_excerpt() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -133,6 +134,18 @@ def test_database_when_unreadable_leaves_everybody_out_where_somebody_should_be(
     assert len(everybody.problems) == broken
     assert chosen.sources == ()
     assert "no agent is known" in chosen.problems[0].message
+
+
+def test_database_when_it_does_not_tell_where_agents_speak_names_them_all_the_same(tmp_path: Path) -> None:
+    make_database(tmp_path / "data/v2.db")
+    write_lines(session(tmp_path), STORY)
+    with contextlib.closing(sqlite3.connect(tmp_path / "data/v2.db")) as database:
+        database.execute("DROP TABLE messaging_group_agents")
+
+    found = make(tmp_path, include=["Ada"]).discover(0)
+
+    assert [(source.persona, source.channel) for source in found.sources] == [("Ada", None)]
+    assert found.problems == ()
 
 
 def test_database_when_being_written_is_still_read(tmp_path: Path) -> None:

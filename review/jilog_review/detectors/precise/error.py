@@ -19,7 +19,7 @@ from jilog_review.fingerprint import SHELL_TOOLS, canonical_tool, normal_form
 from jilog_review.headline import headline_of, plain_output
 from jilog_review.needles import any_in_bytes
 from jilog_review.rulebook import Rule, Rulebook
-from jilog_review.shell import command_family, parse_command
+from jilog_review.shell import command_family, last_parts, parse_command
 from jilog_review.transcript import AnyEntry, ToolResult, Transcript
 
 _EXCERPT_CHARS = 4000
@@ -32,6 +32,7 @@ _NAMELESS = re.compile(
     re.IGNORECASE,
 )
 _HEADLINE_FROM = 300
+_NOT_FOUND_STATUS = 127
 _REPORTED = {
     Outcome.FRICTION: Tier.A,
     Outcome.PROGRAM: Tier.B,
@@ -91,7 +92,7 @@ class ErrorDetector:
     second_stage: SecondStage = field(default_factory=_stages)
     masked: tuple[Rule, ...] = field(default_factory=_masked_rules)
     name: str = "precise.error"
-    version: int = 1
+    version: int = 2
 
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at every new result; results read before were judged then."""
@@ -110,7 +111,7 @@ class ErrorDetector:
 
     def _judge(self, result: ToolResult) -> _Group | None:
         if result.failed or result.exit_status:
-            output = plain_output(result.text)
+            output = _said(result, plain_output(result.text))
             classified = self.second_stage.classify(result, output)
             tier = _REPORTED.get(classified.outcome)
             if tier is None:
@@ -141,6 +142,16 @@ class ErrorDetector:
                 words = output[match.start() :].partition("\n")[0]
                 return _group_of(result, output, Classified(Outcome.DEV_LOOP, rule.name, words), Tier.B)
         return None
+
+
+def _said(result: ToolResult, output: str) -> str:
+    """Give what a failure printed; where nothing but status 127 tells of it, what a shell would have said."""
+    if result.exit_status != _NOT_FOUND_STATUS or result.command is None or len(output) > _NAMELESS_CHARS:
+        return output
+    parts = last_parts(result.command)
+    if len(parts) != 1 or _NAMELESS.fullmatch(output) is None:
+        return output
+    return f"command not found: {parts[0].program}"
 
 
 def _group_of(result: ToolResult, output: str, classified: Classified, tier: Tier) -> _Group:
