@@ -18,7 +18,10 @@ _DAYS_BY_NIGHT_MAX = 60
 
 
 class LedgerLog:
-    """Implements ``jilog_review.log.LearningLog``. Only shared events count: every node must see the same."""
+    """Implements ``jilog_review.log.LearningLog``.
+
+    Only shared events count, for every node must see the same, and each id counts once, whoever imported it.
+    """
 
     def __init__(self, ledger: ZoneLedger, projection: Projection) -> None:
         self._ledger = ledger
@@ -47,6 +50,7 @@ class LedgerLog:
             limit=None,
             oldest_first=True,
             shared_only=True,
+            distinct=True,
         )
         yield from self._projection.query(query)
 
@@ -58,6 +62,7 @@ class LedgerLog:
             limit=None,
             oldest_first=True,
             shared_only=True,
+            distinct=True,
         )
         yield from self._projection.query(query)
 
@@ -79,5 +84,6 @@ class LedgerLog:
                 limit=None,
                 oldest_first=True,
                 shared_only=True,
+                distinct=True,
             )
         )

@@ -76,6 +76,8 @@ def command(
         sources=sources,
         text=text,
         limit=limit or None,
+        # What several hosts imported stands in the ledger of each; of one host alone it is asked for by name.
+        distinct=not sources,
     )
     found: list[ZoneEvents] = []
     with workspace.zones(zone, identity) as ledgers:

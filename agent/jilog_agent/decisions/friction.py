@@ -89,7 +89,9 @@ def moment_of(signal: Signal, event: Event) -> int:
 
 
 def _labels(zones: Sequence[OpenZone]) -> LabelBook:
-    query = EventQuery(classes=("review",), subsystems=(SUBSYSTEM,), limit=None, oldest_first=True)
+    query = EventQuery(
+        classes=("review",), subsystems=(SUBSYSTEM,), limit=None, oldest_first=True, distinct=True
+    )
     return read_labels(find_events(zones, query))
 
 

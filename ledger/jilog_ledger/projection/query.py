@@ -251,7 +251,7 @@ def _vocabulary_conditions(query: EventQuery) -> Iterator[ColumnElement[bool]]:
     if query.event_id_range is not None:
         yield id_between(*query.event_id_range)
     if query.distinct:
-        yield first_of_its_id()
+        yield first_of_its_id(shared_only=query.shared_only)
 
 
 def _event(zone: str, row: Row[tuple[object, ...]]) -> Event:

@@ -79,18 +79,20 @@ def id_between(first: bytes, last: bytes) -> ColumnElement[bool]:
     return and_(events.c.event_id >= first, events.c.event_id <= last)
 
 
-def first_of_its_id() -> ColumnElement[bool]:
+def first_of_its_id(*, shared_only: bool) -> ColumnElement[bool]:
     """Ask for the first event of each id in the fleet's total order.
 
     Two hosts that import the same entries append the same ids under two writers; a reader wants one of each.
+    With ``shared_only`` it is the first of those that every host can see.
     """
     other, writer = events.alias(), writers.alias()
     earlier = tuple_(other.c.timestamp_ns, writer.c.source, writer.c.epoch, other.c.sequence) < tuple_(
         events.c.timestamp_ns, writers.c.source, writers.c.epoch, events.c.sequence
     )
+    among = [writer.c.local == 0] if shared_only else []
     return ~exists(
         select(other.c.id)
         .join(writer, writer.c.id == other.c.writer_id)
         # The inequality comes first: nearly always an id stands once, and that ends the look-up.
-        .where(other.c.event_id == events.c.event_id, other.c.id != events.c.id, earlier)
+        .where(other.c.event_id == events.c.event_id, other.c.id != events.c.id, earlier, *among)
     ).correlate(events, writers)
