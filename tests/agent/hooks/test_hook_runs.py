@@ -351,6 +351,49 @@ def test_agent_that_does_not_answer_is_left_alone_after_a_while(ready: Host) -> 
     assert '"error": "claude-code start: ' in (ready.state / "hooks" / "hooks.log").read_text()
 
 
+@pytest.mark.parametrize("kind", ["no-commits", "detached", "linked", "submodule", "subfolder"])
+def test_odd_working_trees_are_told_and_recorded_like_any_other(
+    ready: Host, tmp_path: Path, kind: str
+) -> None:
+    app = ready.root / "app"
+    folder = tmp_path / "odd"
+    if kind == "no-commits":
+        git_repository(folder, commit=False)
+    elif kind == "detached":
+        git(app, "checkout", "-q", "--detach")
+        folder = app
+    elif kind == "linked":
+        git(app, "worktree", "add", "-q", str(folder))
+    elif kind == "submodule":
+        git(app, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(app), "sub")
+        folder = app / "sub"
+    else:
+        folder = app / "deep" / "er"
+        folder.mkdir(parents=True)
+    done = ready.run("write", "--type", "decision", "--title", "About new", "--file", "new.txt", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    given = {"session_id": SESSION, "cwd": str(folder)}
+
+    (folder / "new.txt").write_text("x\n")
+    told = hook(ready, "start", given=given)
+    (folder / "new.txt").write_text("y\n")
+    stopped = hook(ready, "stop", given=given)
+
+    assert "About new" in told.stdout
+    assert quiet(stopped)
+    (entry,) = recorded(ready)
+    assert entry["title"] == "Modified new.txt"
+
+
+def test_bare_repository_is_passed_over_in_silence(ready: Host, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(ready.root / "app"), "bare.git")
+    given = {"session_id": SESSION, "cwd": str(tmp_path / "bare.git")}
+
+    assert quiet(hook(ready, "start", given=given))
+    assert quiet(hook(ready, "stop", given=given))
+    assert recorded(ready) == []
+
+
 def test_git_that_hangs_is_not_waited_for(ready: Host, tmp_path: Path) -> None:
     path = f"{program(tmp_path / 'bin', 'git', 'sleep 60')}:{os.environ['PATH']}"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from jilog_agent.hooks.harness import HARNESSES
 from jilog_agent.hooks.merge import our_commands, with_hooks, without_hooks
 from support.jilog_local import LocalHost
-from support.turn_repo import git_repository
+from support.turn_repo import git_repository, program
 
 COMMANDS = {"SessionStart": "jilog hooks run claude-code start", "Stop": "jilog hooks run claude-code stop"}
 CLAUDE = HARNESSES["claude-code"]
@@ -164,6 +166,34 @@ def test_af42_outside_of_a_repository_only_the_users_settings_can_be_meant(host:
 
     assert done.returncode == 2
     assert "--global" in done.stderr
+
+
+def test_af42_what_hooks_will_miss_is_said_when_they_are_installed(tmp_path: Path) -> None:
+    host = LocalHost(tmp_path)
+    git_repository(tmp_path / "app")
+    git_alone = program(tmp_path / "bin", "git", f'exec {shutil.which("git")} "$@"')
+    nowhere = {**environment(host), "PATH": str(git_alone)}
+
+    done = host.run("hooks", "install", cwd=tmp_path / "app", environment=nowhere)
+    for_user = host.run("hooks", "install", "--global", cwd=tmp_path / "app", environment=nowhere)
+
+    assert (done.returncode, for_user.returncode) == (0, 0)
+    assert "jilog is not on the PATH" in done.stderr
+    assert "run: jilog init" in done.stderr
+    # The user's own hooks name the program itself; nor is a helper such as jq looked for.
+    assert "PATH" not in for_user.stderr
+    assert host.run("hooks", "uninstall", cwd=tmp_path / "app", environment=nowhere).returncode == 0
+
+
+def test_af44_each_command_line_of_the_guide_works_and_prints_something(host: LocalHost) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()
+    lines = re.findall(r"^jilog .*$", "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)), re.MULTILINE)
+
+    for line in lines:
+        done = host.run(*shlex.split(line)[1:], cwd=host.root / "app", environment=environment(host))
+        assert (done.returncode, bool(done.stdout)) == (0, True), (line, done.stderr)
+
+    assert len(lines) >= 4
 
 
 def test_af42_help_names_what_there_is_and_a_wrong_flag_is_refused(host: LocalHost) -> None:

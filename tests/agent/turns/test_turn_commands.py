@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -153,6 +155,31 @@ def test_tf04_two_agents_in_one_repository_never_cross(app: TurnHost) -> None:
     assert app.run("turn", "start", "--goal", "x", "--agent", "../x").returncode == 2
 
 
+def test_tf04_two_agents_that_record_at_the_same_moment_keep_their_sessions(app: TurnHost) -> None:
+    sessions = {name: app.start("--agent", name, goal=f"by {name}") for name in ("ann", "bob")}
+    command = [sys.executable, "-m", "jilog_agent", "turn", "record", "--json", "--agent"]
+
+    started = [
+        (
+            name,
+            subprocess.Popen(
+                [*command, name, "--summary", f"{name} {number}"],
+                cwd=app.folder,
+                env=app.host.environment(TURNLOG_VCS="none"),
+                stdout=subprocess.PIPE,
+                text=True,
+            ),
+        )
+        for number in range(3)
+        for name in sessions
+    ]
+    done = [(name, json.loads(process.communicate(timeout=120)[0])["turn"]) for name, process in started]
+
+    assert {(name, turn["session"]) for name, turn in done} == set(sessions.items())
+    assert all(turn["agent"] == name and turn["summary"].startswith(name) for name, turn in done)
+    assert len({turn["id"] for _, turn in done}) == len(app.records()) - 2 == 6
+
+
 def test_tf05_status_before_within_and_outside_of_a_repository(app: TurnHost, tmp_path: Path) -> None:
     assert app.turn("status") == "turnlog: not initialized\n"
     session = app.start("--ticket", "T-1", goal="fix")
@@ -191,9 +218,38 @@ def test_tf05_status_with_jj_shows_its_ids(app: TurnHost, tmp_path: Path) -> Non
     (app.folder / ".jj").mkdir()
     app.turn("init")
 
-    lines = app.turn("status", PATH=f"{folder}{os.pathsep}{os.environ['PATH']}").splitlines()
+    shown = app.turn("status", PATH=f"{folder}{os.pathsep}{os.environ['PATH']}")
 
-    assert lines[3:7] == ["vcs: jj", "jj change: ch", "jj commit: co", "jj operation: op"]
+    head = git(app.folder, "rev-parse", "HEAD").strip()
+    assert shown.splitlines() == [
+        "turnlog: initialized",
+        "current session: none",
+        "last turn: none",
+        "vcs: jj",
+        "jj change: ch",
+        "jj commit: co",
+        "jj operation: op",
+        "git branch: main",
+        f"git head: {head}",
+        "dirty: true",
+        "changed files:",
+        "  - .gitignore",
+    ]
+
+
+def test_tf05_status_of_a_folder_that_has_drifted_is_whole_and_names_the_cure(app: TurnHost) -> None:
+    session, turn = app.start(), app.record("--summary", "done")
+    whole = app.run("turn", "status")
+    (app.store / "turns" / f"{turn}.json").unlink()
+    (app.store / "index.jsonl").write_text("")
+
+    drifted = app.run("turn", "status")
+
+    assert (drifted.returncode, drifted.stdout) == (0, whole.stdout)
+    assert session in drifted.stdout
+    assert whole.stderr == ""
+    assert "2 record(s) are missing" in drifted.stderr
+    assert "jilog turn repair" in drifted.stderr
 
 
 def test_tf05_wrong_choice_of_version_control_is_refused(app: TurnHost) -> None:
@@ -256,10 +312,18 @@ def test_tf07_show_gives_the_story_and_the_record(app: TurnHost) -> None:
     assert app.json("show", turn)["turn"] == document(app, turn)
     assert as_json["session"] == document(app, session)
     assert as_json["turns"] == [document(app, turn)]
-    assert story.startswith(f"# Session {session}\n\nTicket: T-1  \nGoal: fix  \n")
-    assert f"### {turn}\n\nModel: m  \nSummary: did it  \n" in story
-    assert "Verification:\n\n- `` has `ticks` ``\n" in story
-    assert "Changed files:\n\n- `.gitignore`\n- `b.txt`\n" in story
+    at_start = json.dumps(document(app, session)["vcs_start"], indent=2)
+    assert story == (
+        f"# Session {session}\n\n"
+        f"Ticket: T-1  \nGoal: fix  \nCreated: {document(app, session)['created_at']}  \n"
+        f"Repo: {app.folder}  \n\n"
+        f"## VCS at start\n\n```json\n{at_start}\n```\n\n"
+        f"## Turns\n\n### {turn}\n\n"
+        f"Model: m  \nSummary: did it  \nCreated: {document(app, turn)['created_at']}  \n\n"
+        "Verification:\n\n- `` has `ticks` ``\n\n"
+        "Attachments:\n\n- none\n\n"
+        "Changed files:\n\n- `.gitignore`\n- `b.txt`\n"
+    )
     assert page == (app.store / "turns" / f"{turn}.md").read_text()
 
 
@@ -318,9 +382,20 @@ def test_tf13_everything_works_without_version_control(tmp_path: Path) -> None:
     assert document(app, turn)["vcs"] == {"kind": "none"}
     assert document(app, turn)["attachments"] == []
     assert "no VCS diff available" in app.run("turn", "record", "--attach-diff").stderr
-    assert session in app.turn("log")
-    app.turn("repair")
-    app.turn("end")
+    for command in (
+        ("log",),
+        ("status",),
+        ("current",),
+        ("use", session),
+        ("show", session),
+        ("show", turn),
+        ("grep", session),
+        ("report", session, "--stdout"),
+        ("repair",),
+        ("end",),
+    ):
+        assert app.turn(*command), command
+    assert session in app.run("trace", turn).stdout
 
 
 def test_tf14_no_command_changes_anything_in_git(app: TurnHost) -> None:
@@ -345,6 +420,19 @@ def test_tf14_no_command_changes_anything_in_git(app: TurnHost) -> None:
         ("end",),
     ):
         app.turn(*command)
+    others = (
+        ("write", "--type", "decision", "--title", "x", "--file", "a.txt"),
+        ("blame", "a.txt"),
+        ("context", "--files", "a.txt"),
+        ("log", "--all"),
+        ("trace", session),
+        ("import", "turnlog", "."),
+        ("hooks", "run", "claude-code", "start"),
+        ("hooks", "run", "claude-code", "stop"),
+        ("hooks", "install"),
+    )
+    for words in others:
+        assert app.run(*words).returncode == 0, words
 
     assert fingerprint(app.folder / ".git") == before
 

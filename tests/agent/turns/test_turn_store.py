@@ -187,7 +187,7 @@ def test_tf21_whole_folder_is_made_again_from_the_ledger(app: TurnHost) -> None:
     assert "it is not there" in done.stderr
 
 
-def test_tf22_writes_go_on_whatever_is_damaged_and_repair_sets_it_aside(app: TurnHost) -> None:
+def test_tf22_tf18_writes_go_on_whatever_is_damaged_and_newer_records_are_left_alone(app: TurnHost) -> None:
     session, turn = app.start(), app.record("--summary", "whole")
     (app.store / "turns" / f"{turn}.json").write_text("{ not JSON")
     (app.store / "sessions" / "sess_01KYYYYYYYYYYYYYYYYYYYYYYY.json").write_bytes(b"\xff\x00")
