@@ -11,6 +11,7 @@ from jilog_ledger.errors import InputError
 from jilog_review.cursor import Cursor
 from jilog_review.profiles import load_profile
 from jilog_review.reader import Discovery, ReaderConfig, Reading, Source, make_reader
+from jilog_review.readers import BUILT_IN
 from support.review_night import Host, say, write_lines
 
 
@@ -85,6 +86,14 @@ def test_readers_that_raise_are_problems_and_the_others_are_read(tmp_path: Path)
 def test_generic_reader_with_a_wrong_option_is_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         make_reader(ReaderConfig("generic", options))
+
+
+@pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"generic"}))
+def test_unknown_option_when_given_to_a_reader_names_the_nearest(name: str) -> None:
+    with pytest.raises(InputError, match="unknown key 'pahts'") as caught:
+        make_reader(ReaderConfig(name, {"pahts": ["x"]}, {"HOME": "/nowhere"}))
+
+    assert "'path" in str(caught.value.hint)
 
 
 def test_session_id_comes_from_the_folder_or_the_file(tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ from jilog_review.reader import (
 )
 from jilog_review.readers.claude_format import LINE_DECODER
 from jilog_review.readers.claude_lines import LineSorter
+from jilog_review.readers.claude_reading import claude_reading
 from jilog_review.readers.roots import Root, discover_files
 from jilog_review.repair import printable
-from jilog_review.transcript import Transcript
 
 _OPTIONS = ("path", "paths", "discover_profiles", "default_seat")
 _PROFILE_PARENTS = ("~/.claude-pool/profiles", "~/.claude-profiles")
@@ -58,23 +58,7 @@ class ClaudeCodeReader:
         lines = decode_piece(piece, LINE_DECODER)
         sorter = LineSorter(piece.new_offset)
         sorter.add_all(lines, sidechain=source.is_subagent)
-        entries = sorter.entries
-        transcript = Transcript(
-            reader=self.name,
-            session_id=source.session_id,
-            root_session=_root_session(source, sorter.root_session),
-            source_file=printable(source.key),
-            entries=tuple(entries),
-            new_from=piece.new_from(entries),
-            is_subagent=source.is_subagent,
-            seat=source.seat,
-            project=sorter.project,
-            model=sorter.model,
-            usage=sorter.usage,
-            bills=tuple(sorter.bills),
-            coverage=lines.coverage(piece, sorter.unknown),
-        )
-        return Reading(transcript, piece.cursor(entries), piece.more)
+        return claude_reading(self.name, source, piece, lines, sorter)
 
 
 def make_claude_code_reader(config: ReaderConfig) -> ClaudeCodeReader:
@@ -130,10 +114,3 @@ def _source_of(path: Path, modified_ns: int, root: Root) -> Source:
     is_subagent = path.stem.startswith(_SUBAGENT_PREFIX)
     session_id = printable(path.stem)
     return Source(str(path), session_id, session_id, modified_ns, is_subagent=is_subagent, seat=root.seat)
-
-
-def _root_session(source: Source, named: str | None) -> str:
-    """Give the session a person started; older sub-agent files only name it in their lines."""
-    if source.is_subagent and source.root_session == source.session_id and named is not None:
-        return named
-    return source.root_session

@@ -31,8 +31,8 @@ from jilog_review.reader import (
 )
 from jilog_review.readers.claude_format import LINE_DECODER, Block, Line
 from jilog_review.readers.claude_lines import LineSorter
+from jilog_review.readers.claude_reading import claude_reading
 from jilog_review.readers.nanoclaw_agents import Agent, load_agents
-from jilog_review.transcript import Transcript
 
 _OPTIONS = ("path", "paths", "db", "include", "exclude")
 _DEFAULT = "~/nanoclaw/data"
@@ -97,24 +97,7 @@ class NanoclawReader:
         sorter = LineSorter(piece.new_offset)
         unwrapped = ((number, offset, unwrap_line(line)) for number, offset, line in lines)
         sorter.add_all(unwrapped, sidechain=source.is_subagent)
-        entries = sorter.entries
-        transcript = Transcript(
-            reader=self.name,
-            session_id=source.session_id,
-            root_session=source.root_session,
-            source_file=source.key,
-            entries=tuple(entries),
-            new_from=piece.new_from(entries),
-            is_subagent=source.is_subagent,
-            persona=source.persona,
-            channel=source.channel,
-            project=sorter.project,
-            model=sorter.model,
-            usage=sorter.usage,
-            bills=tuple(sorter.bills),
-            coverage=lines.coverage(piece, sorter.unknown),
-        )
-        return Reading(transcript, piece.cursor(entries), piece.more)
+        return claude_reading(self.name, source, piece, lines, sorter)
 
 
 def make_nanoclaw_reader(config: ReaderConfig) -> NanoclawReader:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from jilog_ledger.errors import InputError
 from jilog_ledger.times import parse_rfc3339
 from jilog_review.reader import Reader, ReaderConfig, make_reader
 from jilog_review.transcript import Denial, Marker, MarkerKind, Provenance, ToolCall, ToolResult
@@ -257,11 +256,3 @@ def test_default_folder_when_nothing_is_configured_is_the_homes(tmp_path: Path) 
     write_lines(tmp_path / ".amplifier/projects/p/sessions/s/transcript.jsonl", MESSAGES)
 
     assert only_source(make_reader(ReaderConfig("amplifier", {}, {"HOME": str(tmp_path)}))).session_id == "s"
-
-
-@pytest.mark.parametrize("kind", ["amplifier", "context-intelligence"])
-def test_unknown_option_when_given_names_the_nearest(kind: str) -> None:
-    with pytest.raises(InputError) as caught:
-        make_reader(ReaderConfig(kind, {"paht": "x"}))
-
-    assert "path" in str(caught.value.hint)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from jilog_ledger.errors import InputError
 from jilog_review import limits
 from jilog_review.reader import Reader, ReaderConfig, make_reader
 from jilog_review.transcript import (
@@ -493,14 +492,6 @@ def test_damaged_rollout_when_read_never_raises(tmp_path: Path) -> None:
     reader = make(tmp_path, path=str(tmp_path / "sessions"))
 
     check_damage(reader, only_source(reader), path, b"".join(encode_lines(STORY)))
-
-
-def test_unknown_option_when_given_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        make(tmp_path, pahts=[])
-
-    assert "pahts" in str(caught.value)
-    assert "paths" in str(caught.value.hint)
 
 
 def test_real_rollouts_when_read_have_people_and_statuses_and_nothing_unknown() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from jilog_ledger.errors import InputError
 from jilog_review import limits
 from jilog_review.reader import Reader, ReaderConfig, make_reader
 from jilog_review.transcript import Denial, Marker, MarkerKind, Provenance, ToolCall, ToolResult
@@ -25,7 +24,6 @@ from support.transcripts import (
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 CHATS = "f00d/chats"
-CORPUS = Path(__file__).parents[4] / "shared/corpus/gemini"
 
 Record = dict[str, object]
 
@@ -282,23 +280,3 @@ def test_default_folder_when_nothing_is_configured_is_the_homes(tmp_path: Path) 
     reader = make_reader(ReaderConfig("gemini", {}, {"HOME": str(tmp_path)}))
 
     check_story(read_all(reader, only_source(reader)))
-
-
-def test_unknown_option_when_given_names_the_nearest() -> None:
-    with pytest.raises(InputError) as caught:
-        make_reader(ReaderConfig("gemini", {"path_": "x"}))
-
-    assert "path" in str(caught.value.hint)
-
-
-def test_real_chats_when_read_have_people_and_nothing_unknown() -> None:
-    if not CORPUS.is_dir():
-        pytest.skip("no folder of real transcripts beside the project")
-    reader = make_reader(ReaderConfig("gemini", {"path": str(CORPUS)}))
-    sources = reader.discover(0).sources
-    assert sources
-    for source in sources:
-        gathered = read_all(reader, source)
-        assert gathered.coverage.unknown == {}
-        assert gathered.coverage.bad_lines + gathered.coverage.torn_lines == 0
-        assert gathered.human()

@@ -229,13 +229,6 @@ def test_damaged_session_when_read_never_raises(tmp_path: Path) -> None:
     check_damage(reader, only_source(reader), path, b"".join(encode_lines(STORY)))
 
 
-def test_unknown_option_when_given_names_the_nearest() -> None:
-    with pytest.raises(InputError) as caught:
-        make_reader(ReaderConfig("nanoclaw", {"includes": []}))
-
-    assert "include" in str(caught.value.hint)
-
-
 def test_data_folders_when_there_are_several_are_refused() -> None:
     with pytest.raises(InputError, match="one data folder"):
         make_reader(ReaderConfig("nanoclaw", {"paths": ["/a", "/b"]}))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from jilog_ledger.errors import InputError
 from jilog_review import limits
 from jilog_review.reader import Reader, ReaderConfig, make_reader
 from jilog_review.transcript import Denial, Marker, MarkerKind, Provenance, ToolCall, ToolResult
@@ -337,10 +336,3 @@ def test_default_folder_when_nothing_is_configured_is_the_homes(tmp_path: Path) 
     reader = make_reader(ReaderConfig("opencode", {}, {"HOME": str(tmp_path)}))
 
     assert only_source(reader).session_id == "ses_1"
-
-
-def test_unknown_option_when_given_names_the_nearest() -> None:
-    with pytest.raises(InputError) as caught:
-        make_reader(ReaderConfig("opencode", {"pathes": []}))
-
-    assert "path" in str(caught.value.hint)

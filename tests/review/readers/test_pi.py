@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from jilog_ledger.errors import InputError
 from jilog_review.reader import Reader, ReaderConfig, make_reader
 from jilog_review.transcript import Denial, Marker, MarkerKind, Message, Provenance, ToolCall, ToolResult
 from support.transcripts import (
@@ -218,10 +217,3 @@ def test_default_folder_when_nothing_is_configured_is_the_homes(tmp_path: Path) 
     write_lines(tmp_path / ".pi/agent/sessions" / NAME, STORY)
 
     assert only_source(make_reader(ReaderConfig("pi", {}, {"HOME": str(tmp_path)}))).session_id == SESSION
-
-
-def test_unknown_option_when_given_names_the_nearest() -> None:
-    with pytest.raises(InputError) as caught:
-        make_reader(ReaderConfig("pi", {"pathz": "x"}))
-
-    assert "path" in str(caught.value.hint)
