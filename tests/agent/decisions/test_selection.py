@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jilog_agent.decisions.export import export_entries
+from jilog_agent.decisions.record import Proposal
 from jilog_agent.decisions.select import EntryFilter, about_files, select_entries
 from jilog_agent.decisions.zones import OpenZone
-from jilog_ledger.decision import TYPES, FileRef, FileScope
+from jilog_ledger.decision import TYPES, FileRef, FileScope, checked, decision_draft
 from jilog_ledger.event import EventDraft
+from jilog_ledger.identifiers import format_uuid, new_event_id
 from support.decision_zone import open_zone, proposal, titles, write
 from support.stores import NOON_NS, pull
 
@@ -32,6 +35,14 @@ class Sample:
     tags: tuple[str, ...]
     paths: tuple[str, ...]
     ns: int
+    answers: int | None
+    """The number of the entry that this one resolves."""
+
+    @property
+    def words(self) -> set[str]:
+        """What it may be searched by."""
+        parts = [self.title, *self.tags, *self.paths]
+        return {word for part in parts for word in re.split(r"\W+", part)}
 
 
 def samples() -> list[Sample]:
@@ -44,37 +55,39 @@ def samples() -> list[Sample]:
         )
         # Times within one second and the same moment twice: what compared as text goes wrong.
         ns = NOON_NS + (number // 2) * SECOND // 4
-        found.append(Sample(f"entry {number:02}", TYPES[number % 5], f"s{number % 4}", tags, paths, ns))
+        answers = number - 7 if number % 9 == 8 else None
+        found.append(
+            Sample(f"entry {number:02}", TYPES[number % 5], f"s{number % 4}", tags, paths, ns, answers)
+        )
     return found
 
 
 SAMPLES = samples()
+ANSWERED = {SAMPLES[sample.answers].title for sample in SAMPLES if sample.answers is not None}
 
 
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenZone]:
     with open_zone(tmp_path_factory.mktemp("zone")) as opened:
-        for sample in SAMPLES:
+        ids = [new_event_id(sample.ns) for sample in SAMPLES]
+        for number, sample in enumerate(SAMPLES):
+            resolved = () if sample.answers is None else (format_uuid(ids[sample.answers]),)
             wanted = proposal(
                 sample.title,
                 type=sample.type,
                 session_id=sample.session,
                 tags=sample.tags,
                 files=sample.paths,
+                resolves=resolved,
             )
-            draft = _draft(wanted, sample.ns)
+            draft = _draft(wanted, sample.ns, ids[number])
             opened.ledger.append([draft, EventDraft("health", {"summary": "noise"}, timestamp_ns=sample.ns)])
         opened.apply()
         yield opened
 
 
-def _draft(wanted: object, ns: int) -> EventDraft:
-    from jilog_agent.decisions.record import Proposal
-    from jilog_ledger.decision import checked, decision_draft
-    from jilog_ledger.identifiers import new_event_id
-
-    assert isinstance(wanted, Proposal)
-    return decision_draft(checked(wanted.decision), timestamp_ns=ns, event_id=new_event_id(ns))
+def _draft(wanted: Proposal, ns: int, event_id: bytes) -> EventDraft:
+    return decision_draft(checked(wanted.decision), timestamp_ns=ns, event_id=event_id)
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,8 @@ class Wanted:
     since: int | None
     until: int | None
     path: str | None
+    open: bool = False
+    text: str | None = None
 
     def filter(self) -> EntryFilter:
         scopes = () if self.path is None else (FileScope((FileRef("repo", self.path),)),)
@@ -95,6 +110,8 @@ class Wanted:
             since_ns=self.since,
             until_ns=self.until,
             files=scopes,
+            unanswered=self.open,
+            text=self.text,
         )
 
     def naive(self) -> list[str]:
@@ -108,6 +125,8 @@ class Wanted:
             and set(self.tags) <= set(sample.tags)
             and (self.since is None or sample.ns >= self.since)
             and (self.until is None or sample.ns < self.until)
+            and not (self.open and sample.title in ANSWERED)
+            and set((self.text or "").split()) <= sample.words
             and (
                 self.path is None
                 or any(path == self.path or path.startswith(self.path + "/") for path in sample.paths)
@@ -147,7 +166,9 @@ filters = st.builds(
     since=moments,
     until=moments,
     path=st.sampled_from([None, "src", "src/a.py", "src/deep", "c.md", "sr", "src/a"]),
+    open=st.booleans(),
 )
+searches = st.sampled_from(["entry", "07", "red", "red green", "entry blue", "deep", "nowhere", "entry 08"])
 
 
 @settings(max_examples=120, deadline=None)
@@ -160,6 +181,19 @@ def test_af17_af16_any_filter_and_page_gives_what_a_naive_filter_gives(
     page = titles(select_entries([zone], wanted.filter(), limit=shown, offset=offset))
 
     assert page == wanted.naive()[::-1][offset:][:shown]
+
+
+@settings(max_examples=80, deadline=None)
+@given(wanted=filters, text=searches)
+def test_af17_af19_any_filter_and_words_give_what_a_naive_filter_gives(
+    zone: OpenZone, wanted: Wanted, text: str
+) -> None:
+    searched = replace(wanted, text=text)
+
+    found = titles(select_entries([zone], searched.filter(), limit=None))
+
+    # The best match comes first, so that only what is found is compared.
+    assert sorted(found) == searched.naive()
 
 
 @settings(max_examples=40, deadline=None)
@@ -276,7 +310,10 @@ def test_af15_projection_that_is_deleted_gives_the_same_answers_without_a_manual
 def test_af25_more_than_ten_thousand_entries_are_exported_completely(tmp_path: Path) -> None:
     count = 10_200
     with open_zone(tmp_path) as zone:
-        drafts = [_draft(proposal(f"entry {number}"), NOON_NS + number) for number in range(count)]
+        drafts = [
+            _draft(proposal(f"entry {number}"), NOON_NS + number, new_event_id(NOON_NS + number))
+            for number in range(count)
+        ]
         for start in range(0, count, 3_400):
             zone.ledger.append(drafts[start : start + 3_400])
         found = select_entries([zone], EntryFilter(), limit=None, oldest_first=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from support.sdk_table import JS, NODE, ROOT, working_folder
 GUIDE = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
 TYPES = (JS / "index.d.ts").read_text(encoding="utf-8")
 SECONDS = 120
+NPM = shutil.which("npm")
 
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed: the JavaScript SDK is not run")
 
@@ -121,6 +124,26 @@ def test_af33_every_name_of_the_sdks_is_in_the_guide() -> None:
         assert re.search(rf"`{name}\b", GUIDE), name
     for option in (*jilog.WriteOptions.__annotations__, *jilog.FilterOptions.__annotations__):
         assert f"`{option}`" in GUIDE, option
+
+
+@pytest.mark.skipif(NPM is None or NODE is None, reason="npm is not installed: the package is not packed")
+def test_af45_the_npm_package_is_whole(host: LocalHost) -> None:
+    run(host, str(NPM), "pack", "--offline", "--silent", "--pack-destination", str(host.root), cwd=JS)
+    (packed,) = host.root.glob("jilog-*.tgz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(host.root / "unpacked", filter="data")
+    modules = host.root / "node_modules"
+    modules.mkdir()
+    (host.root / "unpacked" / "package").rename(modules / "jilog")
+    script = (
+        'import { Client } from "jilog"; import { turnTool } from "jilog/tool";'
+        "console.log(typeof Client, typeof turnTool);"
+    )
+
+    printed = run(host, str(NODE), "--input-type=module", "--eval", script, cwd=host.root)
+
+    assert printed == "function function\n"
+    assert all((modules / "jilog" / name).is_file() for name in ("index.d.ts", "tool.d.ts"))
 
 
 def test_af36_the_package_depends_on_nothing() -> None:
