@@ -22,7 +22,7 @@ KINDS = {
     "precise.deferral": ("deferral",),
 }
 HISTORY = {
-    "precise.correction": ["6ce3c99425dd6be9", "7ddfdc7f75794c45"],
+    "precise.correction": ["6ce3c99425dd6be9", "7ddfdc7f75794c45", "8b3ce749364e0699"],
     "precise.error": ["873374e4868555e6", "1599b0845e9536d3"],
     "precise.workaround": ["8081bd2b2d048419"],
     "precise.deferral": ["3c9f69fe85283a04", "45bd3b2529f2542e"],

@@ -172,7 +172,7 @@ class CorrectionDetector:
 
     wording: Wording = field(default_factory=lambda: Wording(Rulebook().corrections()))
     name: str = "precise.correction"
-    version: int = 2
+    version: int = 3
 
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at every message that a person wrote after the agent had begun."""
