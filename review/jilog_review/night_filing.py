@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jilog_ledger.errors import InputError, JilogError, TrackerError
 from jilog_ledger.event import JsonValue
@@ -12,6 +12,8 @@ from jilog_review.filing_plan import Verb
 from jilog_review.filing_report import filing_json, filing_lines
 from jilog_review.log import LearningLog
 from jilog_review.nightly import NightResult
+from jilog_review.redact import redact
+from jilog_review.runs import Run, own_runs
 from jilog_review.tracker import Tracker
 
 
@@ -21,7 +23,8 @@ class NightFiling:
 
     ``left_to`` names the host that files in this one's place. ``result`` is None when nothing was filed, and
     ``error`` says why when the tracker could not be used at all. ``planned`` counts the new issues of a dry
-    run, ``more`` those that the cap would leave to later runs.
+    run, ``more`` those that the cap would leave to later runs. ``told`` says whether the ledger was told of
+    the tracker's trouble just now.
     """
 
     tracker: str = "none"
@@ -30,11 +33,24 @@ class NightFiling:
     error: JilogError | None = None
     planned: int = 0
     more: int = 0
+    told: bool = False
 
     @property
     def changed_ledger(self) -> bool:
-        """Tell whether the ledger now says more of issues than before."""
-        return self.result is not None and bool(self.result.done or self.result.observed)
+        """Tell whether the ledger now says more of issues, or of the tracker, than before."""
+        return self.told or (self.result is not None and bool(self.result.done or self.result.observed))
+
+    @property
+    def trouble(self) -> str | None:
+        """Say in one redacted line what the tracker failed; None where it did all it was asked."""
+        failures = self.result.failures if self.result is not None else ()
+        if self.error is not None:
+            said = self.error.message
+        elif failures:
+            said = f"{len(failures)} step(s) failed, the first: {failures[0].error.message}"
+        else:
+            return None
+        return redact(f"tracker {self.tracker}: {said}; what is new stays pending").text
 
     def lines(self) -> list[str]:
         """Say what was filed; nothing where there is no tracker."""
@@ -95,9 +111,22 @@ def file_night(run: FilingRun, log: LearningLog, name: str, make: Callable[[], T
         JilogError: the ledger cannot be written.
     """
     try:
-        return NightFiling(name, result=file_issues(run, log, make()))
+        filing = NightFiling(name, result=file_issues(run, log, make()))
     except (TrackerError, InputError) as error:
-        return NightFiling(name, error=error)
+        filing = NightFiling(name, error=error)
+    trouble = filing.trouble
+    return replace(filing, told=trouble is not None and _tell(run, log, trouble))
+
+
+def _tell(run: FilingRun, log: LearningLog, trouble: str) -> bool:
+    """Record once a date what the tracker failed, so that the digest's coverage tells it on every host."""
+    day = run.run_date
+    today = own_runs(log.events(day, day), run.host, run.profile, (day, day))
+    if any(trouble in recorded.problems for recorded in today):
+        return False
+    recorded = Run(host=run.host, profile=run.profile, review_date=day.isoformat(), problems=(trouble,))
+    log.append([recorded.to_draft(run.now_ns())])
+    return True
 
 
 def plan_night(

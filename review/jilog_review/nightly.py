@@ -35,7 +35,7 @@ from jilog_review.labels import read_labels
 from jilog_review.log import LearningLog
 from jilog_review.profiles import Profile
 from jilog_review.reader import Reader
-from jilog_review.runs import Run, run_from_payload, usage_fields
+from jilog_review.runs import Run, own_runs, runs_in, usage_fields
 from jilog_review.scan import Progress, Scan, problem_lines, scan_transcripts
 from jilog_review.scan_pool import Workshop
 from jilog_review.signal import Signal, Stamp
@@ -211,11 +211,8 @@ def _leaves_run(night: Night, log: LearningLog, scan: Scan) -> bool:
 
 def _own_runs(night: Night, log: LearningLog, first: date) -> Iterator[Run]:
     """Give what this host recorded of its scans from a date to the review's, with the same profile."""
-    last = night.stamp.review_date
-    for run in _runs(log.events(first, last)):
-        is_own = run.host == night.stamp.host and run.profile == night.profile.name
-        if is_own and first.isoformat() <= run.review_date <= last.isoformat():
-            yield run
+    days = (first, night.stamp.review_date)
+    return own_runs(log.events(*days), night.stamp.host, night.profile.name, days)
 
 
 def _told_problems(night: Night, scan: Scan) -> tuple[str, ...]:
@@ -232,17 +229,10 @@ def _since_last_review(night: Night, log: LearningLog) -> int:
     reviews = (
         event.stored.timestamp_ns
         for event in log.events(days_before(day, _GAP_DAYS_MAX), day)
-        for run in _runs([event])
+        for run in runs_in([event])
         if run.host == night.stamp.host and run.profile == night.profile.name
     )
     return min(night.since_ns, max(reviews, default=night.since_ns))
-
-
-def _runs(events: Iterable[Event]) -> Iterator[Run]:
-    for event in events:
-        run = run_from_payload(event.payload()) if event.stored.event_class == "review" else None
-        if run is not None:
-            yield run
 
 
 def _run_of(night: Night, scan: Scan, new: Sequence[Signal]) -> Run:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 import msgspec
 
-from jilog_ledger.event import EventDraft, JsonValue
+from jilog_ledger.event import Event, EventDraft, JsonValue
 from jilog_review.exposure import ToolSessions, ToolUse
 from jilog_review.money import money_text
 from jilog_review.signal import night_id
@@ -87,6 +88,22 @@ def run_from_payload(payload: JsonValue) -> Run | None:
         return msgspec.convert(payload, Run)
     except msgspec.ValidationError:
         return None
+
+
+def runs_in(events: Iterable[Event]) -> Iterator[Run]:
+    """Give the scans among events."""
+    for event in events:
+        run = run_from_payload(event.payload()) if event.stored.event_class == "review" else None
+        if run is not None:
+            yield run
+
+
+def own_runs(events: Iterable[Event], host: str, profile: str, days: tuple[date, date]) -> Iterator[Run]:
+    """Give one host's scans with a profile, from the first of ``days`` to the last, among events."""
+    first, last = (day.isoformat() for day in days)
+    for run in runs_in(events):
+        if run.host == host and run.profile == profile and first <= run.review_date <= last:
+            yield run
 
 
 def tool_use_of(runs: Iterable[Run]) -> ToolUse | None:

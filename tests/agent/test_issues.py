@@ -119,6 +119,11 @@ def test_expired_login_leaves_the_digest_written_and_the_work_pending_for_the_ne
     told = json.loads(failed.stdout)
     assert (told["tracker_failures"], told["created_issues"]) == (1, [])
     assert f"`bash`: {TIMEOUT}\n" in alpha.digest()
+    trouble = (
+        "cannot list issues in o/r: the login of gh has expired or was revoked; what is new stays pending"
+    )
+    assert [host["problems"] for host in told["fleet"]["hosts"]] == [[f"tracker github: {trouble}"]]
+    assert len(json.loads(alpha.night(FIRST, "--json").stdout)["runs"]) == len(told["runs"])
 
     github.fault = lambda _method, _path: None
     assert alpha.night(SECOND).returncode == 0
