@@ -75,13 +75,14 @@ class Billed:
         return kept._with_newer(self.pending) if held else kept
 
     def awaiting(self, event_id: bytes, review_date: date, keys: Iterable[int]) -> Billed:
-        """Note what a review counted whose event is about to be appended."""
-        pending = array("Q", sorted(keys))
+        """Note what a review counted whose event is about to be appended; what is known is left out."""
+        pending = array("Q", sorted(key for key in keys if key not in self))
         return replace(self, pending=pending, event_id=event_id, review_date=review_date.isoformat())
 
     def _with_newer(self, keys: array[int]) -> Billed:
         """Add keys; when a generation is full, the one before is forgotten."""
-        newer = array("Q", sorted({*self.newer, *keys}))
+        # Two sorted runs without a key in common: sorting them is one merge.
+        newer = array("Q", sorted([*self.newer, *keys]))
         if len(newer) < limits.BILLED_GENERATION_MAX:
             return replace(self, newer=newer)
         return replace(self, older=newer[: limits.BILLED_GENERATION_MAX], newer=_no_keys())
