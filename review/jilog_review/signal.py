@@ -24,6 +24,8 @@ from jilog_review.transcript import Transcript
 
 SIGNAL_SCHEMA = 1
 _KIND_ORDER = {kind: place for place, kind in enumerate(Kind)}
+# Readers of one harness's sessions: what both of them find is one fact.
+_ONE_HARNESS = frozenset({"amplifier", "context-intelligence"})
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,12 +254,15 @@ def make_signal(finding: Finding, transcript: Transcript, detector: Detector, st
 def _signal_id(finding: Finding, transcript: Transcript, detector: Detector, excerpt: str) -> str:
     """Hash the fact: the rule and the place. Neither host, date, file nor the rule's version is part of it.
 
-    The harness's own message id names the place wherever the message was copied to. Without one the place
-    is the session's line, together with its text, since a replaced file may have another message there.
+    The harness's own message id names the place wherever the message was copied to; one that counts within a
+    session only is told apart from another harness's. Without an id the place is the session's line, together
+    with its text, since a replaced file may have another message there.
     """
     entry = finding.entry
     if entry.message_id is not None:
-        place: tuple[str, ...] = (entry.message_id, str(entry.part))
+        is_scoped = entry.message_id.startswith(f"{transcript.session_id}:")
+        harness = (transcript.reader,) if is_scoped and transcript.reader not in _ONE_HARNESS else ()
+        place: tuple[str, ...] = (*harness, entry.message_id, str(entry.part))
     else:
         place = (transcript.session_id, str(entry.line), str(entry.part), excerpt)
     digest = hashlib.sha256()

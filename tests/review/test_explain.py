@@ -33,7 +33,7 @@ def test_signal_is_explained_by_rule_reason_words_and_what_worked_later() -> Non
     (signal,) = signals(session)
 
     assert explain(signal).lines() == (
-        "rule: precise.error v1, friction.wrong-usage (tier A)",
+        f"rule: precise.error v{signal.version}, friction.wrong-usage (tier A)",
         "why: the command was called in a way it does not know (a nuisance worth somebody's time)",
         "on: unknown flag",
         "times in this session: 2",

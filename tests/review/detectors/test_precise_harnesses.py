@@ -114,6 +114,15 @@ def test_misspelt_command_has_one_fingerprint_in_every_harness(tmp_path: Path) -
     assert len(prints) == 1
 
 
+def test_two_harnesses_that_count_their_calls_alike_in_a_session_of_one_name_have_two_facts(
+    tmp_path: Path,
+) -> None:
+    found = [signals(shape, tmp_path / harness)[0] for harness, shape in PLAIN.items()]
+
+    assert {signal.session_id for signal in found} == {SESSION}
+    assert len({signal.id for signal in found}) == len(PLAIN)
+
+
 def test_words_typed_while_refusing_a_call_are_a_correction_and_no_error(tmp_path: Path) -> None:
     refusal = (
         "The user doesn't want to proceed with this tool use. The tool use was rejected. "
