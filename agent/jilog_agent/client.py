@@ -67,6 +67,10 @@ class AgentClient:
         peer = peer_of(self._channel)
         return peer[0] if peer else None
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Set how long an answer is waited for from now on."""
+        self._channel.settimeout(seconds)
+
     def call(
         self, method: str, params: dict[str, JsonValue] | None = None, *, key: str | None = None
     ) -> JsonValue:

@@ -102,14 +102,14 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.CONNECTION_LOST: ("the connection was lost; the transfer goes on", "jilog spool sync {peer}"),
     Reason.DISK_LOW: ("this host's disk is too full to take segments of peers", "df -h {home}"),
     Reason.DISK_FULL: ("the disk of this host is full", "df -h {home}"),
-    Reason.READ_ONLY: ("the file system of this host is read-only", "mount | grep ' / '"),
+    Reason.READ_ONLY: ("the file system of this host is read-only", "findmnt -T {home}"),
     Reason.DISK_ERROR: ("the disk of this host reports errors", "jilog verify"),
     Reason.NO_FILE_DESCRIPTORS: (
         "this host's agent, or the host, has no file descriptors left",
         "jilog agent stop && ulimit -n 4096 && jilog agent start",
     ),
     Reason.PEER_DISK_FULL: ("the disk of the peer is full", "on {peer}: df -h ~/.jilog"),
-    Reason.PEER_READ_ONLY: ("the file system of the peer is read-only", "on {peer}: mount"),
+    Reason.PEER_READ_ONLY: ("the file system of the peer is read-only", "on {peer}: findmnt -T ~/.jilog"),
     Reason.PEER_FAILED: ("the peer ended the session", "on {peer}: jilog status"),
     Reason.DAMAGED: ("a segment of this host is damaged", "jilog verify"),
     Reason.AGENT_HUNG: (
@@ -212,7 +212,7 @@ class HostFacts:
 
     ``without_holder`` are streams with missing segments that every peer was asked for in vain. ``source`` is
     the name that peers know this host by.
-    ``agent_hung``: an agent holds the socket and does not answer.
+    ``agent_hung``: an agent holds the socket and does not answer; ``agent_starved``: for it may open no file.
     """
 
     home: str
@@ -220,6 +220,7 @@ class HostFacts:
     read_only: str | None = None
     disk_low: str | None = None
     agent_hung: bool = False
+    agent_starved: bool = False
     without_holder: frozenset[tuple[str, Writer]] = frozenset()
     source: str = "NAME"
 
@@ -300,7 +301,7 @@ def _whole_zone(peer: PeerFacts, host: HostFacts, zone: str) -> tuple[Reason, st
     if peer.resting is not None:
         return peer.resting.reason, peer.resting.detail
     if host.agent_hung:
-        return Reason.AGENT_HUNG, ""
+        return Reason.NO_FILE_DESCRIPTORS if host.agent_starved else Reason.AGENT_HUNG, ""
     if host.read_only is not None:
         return Reason.DISK_FULL, host.read_only
     if host.disk_low is not None:

@@ -18,6 +18,7 @@ from jilog_agent.reasons import (
     judge,
 )
 from jilog_agent.replication import SyncHistory, SyncRecord, TroubleRecord, granted_zones, peer_table
+from jilog_agent.stuck import Stuck, stuck
 from jilog_agent.workspace import Workspace
 from jilog_ledger.errors import JilogError, PeerError
 from jilog_ledger.identifiers import Writer
@@ -28,6 +29,9 @@ from jilog_spool.peers import Peer
 
 ANSWER_SECONDS = 30.0
 """An agent that says nothing for so long hangs, also where the machine is busy."""
+
+STUCK_ANSWER_SECONDS = 2.0
+"""One that cannot answer, as the kernel tells, is waited for no longer than it may take to get over it."""
 
 
 def verdicts_by_peer(
@@ -55,6 +59,7 @@ def verdicts_by_peer(
         agent.read_only,
         agent.disk_low,
         agent_hung=agent.hung,
+        agent_starved=agent.starved,
         without_holder=without_holder(zones, peers),
         source=workspace.identity().source,
     )
@@ -85,10 +90,11 @@ def _resting(workspace: Workspace, name: str) -> Resting | None:
 class _AgentStatus:
     """What a running agent says; without one nobody is connected."""
 
-    def __init__(self, document: object = None, *, hung: bool = False) -> None:
+    def __init__(self, document: object = None, *, hung: bool = False, starved: bool = False) -> None:
         fields: Mapping[str, object] = document if isinstance(document, dict) else {}
         read_only, low, peers = (fields.get(key) for key in ("read_only", "disk_low", "peers"))
         self.hung = hung
+        self.starved = starved
         self.read_only = read_only if isinstance(read_only, str) else None
         self.disk_low = low if isinstance(low, str) else None
         self.connected = {
@@ -99,15 +105,20 @@ class _AgentStatus:
 
 
 def _agent_status(workspace: Workspace) -> _AgentStatus:
+    kept: Stuck | None = None
     try:
         client = AgentClient.connect(workspace.home, ANSWER_SECONDS)
         if client is None:
             return _AgentStatus()
         with client:
+            kept = stuck(client.pid) if client.pid else None
+            if kept:
+                client.wait_at_most(STUCK_ANSWER_SECONDS)
             return _AgentStatus(client.call("status"))
     except JilogError as error:
         # It hangs, is gone, or cannot even answer this: what it wrote down tells the rest.
-        return _AgentStatus(hung=isinstance(error.__cause__, TimeoutError))
+        hung = isinstance(error.__cause__, TimeoutError)
+        return _AgentStatus(hung=hung, starved=hung and kept is Stuck.NO_FILE_DESCRIPTORS)
 
 
 def zone_facts(ledger: ZoneLedger) -> list[WriterFacts]:

@@ -8,6 +8,7 @@ finds that one as the active segment, sees its seal, and adds the record.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,9 +220,7 @@ class Manifest:
             if not data.startswith(MAGIC):
                 raise IntegrityError(f"manifest {self._path} does not start with {MAGIC!r}")
             offset = len(MAGIC)
-            # Whoever wrote the last record may have been killed before it was synced. What is built on it
-            # from now on must not outlive it.
-            self._disk.append(self._path, size, b"")
+            self._sync(size)
         base = self._length
         self._length = base + offset
         while (end := _record_end(data, offset)) is not None:
@@ -234,6 +233,16 @@ class Manifest:
             yield entry
         if offset < len(data):
             raise IntegrityError(f"manifest {self._path} is damaged at byte {base + offset}")
+
+    def _sync(self, size: int) -> None:
+        """Sync what is there: who wrote the last record may have been killed before, and nothing that is
+        built on it from now on must outlive it. On a read-only file system nothing will be.
+        """
+        try:
+            self._disk.append(self._path, size, b"")
+        except StorageError as exc:
+            if not (isinstance(exc.__cause__, OSError) and exc.__cause__.errno == errno.EROFS):
+                raise
 
     def add(self, *entries: Entry) -> None:
         """Append records durably. A crash before it returns leaves nothing, some, or a torn tail."""

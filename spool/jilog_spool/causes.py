@@ -116,6 +116,8 @@ def _by_origin(error: JilogError, origin: BaseException) -> Cause | None:
         return Cause.CERTIFICATE_INVALID
     if name == "HostKeyNotVerifiable":
         return Cause.HOST_KEY_UNKNOWN if "is not known" in error.message else Cause.KEY_CHANGED
+    if "does not speak SSH" in error.message:
+        return Cause.GARBAGE
     if name in _BY_SSH_ERROR:
         return _BY_SSH_ERROR[name]
     if isinstance(origin, ConnectionRefusedError):

@@ -26,6 +26,7 @@ class Gossip:
         self._waits_since = 0.0
         self._told = b""
         self._answered_at = -math.inf
+        self._level = b""
         self.shared: list[str] = []
         """Zones that both sides named."""
 
@@ -76,6 +77,11 @@ class Gossip:
         for zone in self.shared:
             digest.update(zone.encode() + b"\0" + self._replicas[zone].frontier().root())
         return digest.digest()[:16]
+
+    def moved(self) -> bool:
+        """Tell whether both, who are level now, hold something else than when this was asked last."""
+        before, self._level = self._level, self.digest()
+        return self._level != before
 
     def silence(self, now: float, heard_at: float, *, waiting: bool) -> float:
         """Say for how long the peer has kept us waiting."""

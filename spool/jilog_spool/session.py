@@ -385,7 +385,7 @@ class Session:
         self.report.forget_refusals()
         if differ:
             self._next_round()
-        elif refused:
+        elif self._gossip.moved() or refused:
             self._events.append(Settled())
 
     def _tell_roots(self, digest: bytes) -> None:
@@ -478,6 +478,7 @@ class Session:
         self.state = State.LIVE
         self._in.stay()
         self._gossip.plan(self._now)
+        self._gossip.moved()
         # What was appended since the frontiers were taken is nobody else's to tell.
         for zone in self._shared:
             self._pushes.notice(zone)

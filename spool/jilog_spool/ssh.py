@@ -191,6 +191,10 @@ class _Client(asyncssh.SSHClient):
         self._attempt = attempt
         self._options = options
         self._agent: asyncssh.SSHAgentClient | None = None
+        self._connection: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._connection = conn
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
         self._attempt.found = key
@@ -212,6 +216,11 @@ class _Client(asyncssh.SSHClient):
         return [*keys, *(options.client_keys or [])] or None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is asyncssh's
+        connection = self._connection
+        if connection is not None and not connection.get_extra_info("server_version"):
+            # Lines before the version are allowed, so asyncssh reads on, and says nowhere what they were.
+            said = (getattr(connection, name, None) for name in ("_banner_lines", "_inpbuf"))
+            self._attempt.spoke_otherwise = any(said)
         if self._agent is not None:
             self._agent.close()
 

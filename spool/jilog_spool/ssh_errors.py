@@ -21,6 +21,8 @@ class Attempt:
     found: asyncssh.SSHKey | None = None
     certificate_problem: str = ""
     """Why this host's own certificate was not shown, if it has one."""
+    spoke_otherwise: bool = False
+    """Whether what answered said something, and not that it speaks SSH."""
 
     @property
     def place(self) -> str:
@@ -32,6 +34,11 @@ class Attempt:
 
 def explain(exc: BaseException, attempt: Attempt) -> PeerError | InputError:
     """Say in one line what went wrong with which peer, and what to type next."""
+    if attempt.spoke_otherwise and isinstance(exc, asyncssh.ConnectionLost | ConnectionError):
+        return PeerError(
+            f"what answers for peer {attempt.place} does not speak SSH",
+            hint=f"is that its SSH port? {_by_hand(attempt)}",
+        )
     if isinstance(exc, asyncssh.DisconnectError | asyncssh.ChannelOpenError):
         return _ssh_error(exc, attempt)
     if isinstance(exc, OSError):

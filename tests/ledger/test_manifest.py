@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,19 @@ def test_segment_files_that_the_manifest_does_not_know_are_found_by_verify() -> 
 
     assert names == []
     assert [event.sequence for event in held(store)[writer]] == [1, 2, 3, 4]
+
+
+def test_store_on_a_read_only_file_system_can_be_looked_at() -> None:
+    disk = MemoryDisk()
+    store = stocked(disk)
+    before = store.frontier(), held(store)
+    changes = disk.operations
+    disk.fail_next("pwrite", errno.EROFS)
+
+    again = reopened(disk)
+
+    assert (again.frontier(), held(again)) == before
+    assert disk.log[changes:][:1] == [("pwrite", store.layout.manifest)]
 
 
 def test_records_of_several_processes_are_each_read_once(tmp_path: Path) -> None:

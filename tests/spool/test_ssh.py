@@ -15,6 +15,7 @@ import pytest
 from jilog_ledger.errors import JilogError, PeerError
 from jilog_ledger.keys import SigningKey
 from jilog_spool.asyncssh_loader import asyncssh
+from jilog_spool.causes import Cause, cause_of
 from jilog_spool.errors import ConnectionLost
 from jilog_spool.peers import DEFAULT_COMMAND, Peer
 from jilog_spool.pump import Pump
@@ -190,6 +191,33 @@ def test_nothing_listening_is_a_refused_connection(hosts: Hosts) -> None:
             pass
         with pytest.raises(PeerError, match="refused the connection"):
             await run_over_ssh(peer, hosts.session(hosts.a), hosts.settings)
+
+    run(action)
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "cause"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak SSH", Cause.GARBAGE),
+        (b"220 mail", "does not speak SSH", Cause.GARBAGE),
+        (b"", "closed the connection", Cause.CONNECTION_LOST),
+    ],
+)
+def test_what_is_no_ssh_server_is_told_from_one_that_hangs_up(
+    hosts: Hosts, said: bytes, words: str, cause: Cause
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    async def action() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            other = Peer("b", "127.0.0.1", server.sockets[0].getsockname()[1])
+            with pytest.raises(PeerError, match=words) as caught:
+                await run_over_ssh(other, hosts.session(hosts.a), hosts.settings)
+        assert cause_of(caught.value) is cause
 
     run(action)
 

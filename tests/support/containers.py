@@ -80,6 +80,7 @@ class Container(DockerContainer):
         self.host_name = name
         self.user = user
         self._pid: int | None = None
+        self._moved_to = ""
         self.with_network(network)
         self.with_kwargs(hostname=name, labels=_label(), **options)
 
@@ -133,6 +134,8 @@ class Container(DockerContainer):
     @property
     def address(self) -> str:
         """The IPv4 address on the tests' network."""
+        if self._moved_to:
+            return self._moved_to
         wrapped = self.get_wrapped_container()
         wrapped.reload()
         networks = wrapped.attrs["NetworkSettings"]["Networks"]
@@ -166,6 +169,19 @@ class Container(DockerContainer):
         """Put it back, where it was; the interface has another name then."""
         assert self._network is not None
         self._network._unwrap_network.connect(self.get_wrapped_container(), ipv4_address=None)
+
+    def move(self) -> None:
+        """Take another address, far from those that Docker gives out one after the other."""
+        words = self.sh(
+            "ip -o -4 address show dev $(ip -o -4 route show default | awk '{ print $5 }')"
+        ).split()
+        interface, (old, _, size) = words[1], words[3].partition("/")
+        gateway = self.sh("ip -o -4 route show default | awk '{ print $3 }'").strip()
+        network, _, host = old.rpartition(".")
+        self._moved_to = f"{network}.{int(host) + 100}"
+        self.in_network("ip", "address", "flush", "dev", interface)
+        self.in_network("ip", "address", "add", f"{self._moved_to}/{size}", "dev", interface)
+        self.in_network("ip", "route", "add", "default", "via", gateway)
 
     @property
     def interface(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +36,11 @@ FAKETIME_FILE = "/run/shifted-clock"
 
 
 class Member(Container):
-    """One host of a fleet. ``small_disk`` puts its home on a file system of 192 MiB, in memory."""
+    """One host of a fleet.
+
+    ``small_disk`` puts its home on a file system of 192 MiB, in memory; the agent's clock is a
+    ``shifting_clock``; and a host that ``outlives_agent`` has another first process.
+    """
 
     def __init__(
         self,
@@ -47,9 +51,14 @@ class Member(Container):
         config: str = CONFIG,
         small_disk: bool = False,
         shifting_clock: bool = False,
+        outlives_agent: bool = False,
         **options: Any,
     ) -> None:
         tmpfs = {JILOG.home: HOME_TMPFS} if small_disk else {}
+        if outlives_agent:
+            # A shell that waits, and so takes leave of whatever process of the host has ended.
+            start = "jilog-entry jilog agent start; while :; do sleep 1000; done"
+            options["entrypoint"] = ["sh", "-c", start]
         super().__init__(image, name, network, user=JILOG, tmpfs=tmpfs, **options)
         self.variables = {"JILOG_CONFIG": CONFIG_PATH, "NO_COLOR": "1", "TZ": "UTC"}
         self.with_copy_into_container(config.encode(), CONFIG_PATH, 0o644)
@@ -75,6 +84,11 @@ class Member(Container):
         done = self.jilog(*arguments, "--json")
         assert done.returncode == 0, (self.host_name, arguments, done.stdout, done.stderr)
         return json.loads(done.stdout)
+
+    def done(self, *arguments: str) -> None:
+        """Run a command that must succeed."""
+        ran = self.jilog(*arguments)
+        assert ran.returncode == 0, (self.host_name, arguments, ran.stderr)
 
     def agent(self) -> Any:
         """Give what the agent says of itself, None while it does not answer."""
@@ -104,9 +118,13 @@ class Member(Container):
         assert isinstance(document, dict)
         return document
 
+    def zone(self, name: str) -> dict[str, Any]:
+        """Give what ``jilog status`` says of a zone."""
+        return next(zone for zone in self.state()["zones"] if zone["zone"] == name)
+
     def root(self) -> str:
         """Give the fleet root of the first zone."""
-        return str(self.state()["zones"][0]["root"])
+        return str(self.zone("main")["root"])
 
     def about(self, peer: str) -> dict[str, Any]:
         """Give what ``jilog status`` says of a peer."""
@@ -118,7 +136,7 @@ class Member(Container):
         assert done.returncode == 0, (self.host_name, done.stderr)
 
 
-class Fleet:
+class Fleet(Mapping[str, Member]):
     """Hosts by name."""
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -126,6 +144,12 @@ class Fleet:
 
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
 
     def write_everywhere(self, text: str) -> None:
         """Record something on each host."""
@@ -182,18 +206,39 @@ def start_sshd(member: Member, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def put_jilog_of_version(member: Member, newest: int, oldest: int) -> str:
-    """Put a jilog there that speaks other versions of the protocol; give the command of its far end."""
-    path = f"/usr/local/bin/jilog-{oldest}-to-{newest}"
+def far_end_of_version(oldest: int, newest: int) -> str:
+    """Give the command of the far end that :func:`put_jilog_of_version` puts there."""
+    return f"/usr/local/bin/jilog-{oldest}-to-{newest} spool serve --stdio"
+
+
+def put_jilog_of_version(member: Member, oldest: int, newest: int) -> None:
+    """Put a jilog there that speaks other versions of the protocol: this one, with other constants."""
+    path = far_end_of_version(oldest, newest).split()[0]
     lines = [
         "#!/opt/jilog/bin/python",
         "from jilog_spool import wire",
-        f"wire.VERSION, wire.VERSION_OLDEST = {newest}, {oldest}",
+        f"wire.VERSION_OLDEST, wire.VERSION = {oldest}, {newest}",
         "from jilog_agent.main import main",
         "raise SystemExit(main())",
     ]
     member.put({path: ("\n".join(lines).encode(), 0o755)}, user=ROOT)
-    return f"{path} spool serve --stdio"
+
+
+def run_agent_of_version(member: Member, oldest: int, newest: int) -> None:
+    """Start the agent of a jilog that was put there."""
+    path = far_end_of_version(oldest, newest).split()[0]
+    member.sh(f"JILOG_CONFIG={CONFIG_PATH} nohup {path} agent run >/dev/null 2>&1 &")
+    wait_until(member.agent, f"an agent on {member.host_name}")
+
+
+def start_agent(member: Member) -> None:
+    """Start the agent of a host that outlives it."""
+    member.done("agent", "start")
+
+
+def stop_agent(member: Member) -> None:
+    """Stop the agent of a host that outlives it."""
+    member.done("agent", "stop")
 
 
 def stop_sshd(member: Member) -> None:

@@ -28,9 +28,10 @@ class Chronicle:
     async def note_served(self, result: PeerResult) -> None:
         """Remember how a session stands that the peer began.
 
-        After one that was lost it counts again whether the peer answers: it may be cut off.
+        After one that was lost, or was to stay open and ended, it counts again whether the peer answers: it
+        may be cut off, or have no more to do with this host.
         """
-        if result.error is None:
+        if result.error is None and result.report.pending is None:
             self._served_at[result.peer.name] = time.monotonic()
         else:
             self.lost(result.peer.name)

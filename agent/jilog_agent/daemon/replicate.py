@@ -203,9 +203,10 @@ class Replicator:
         def on_event(event: Event) -> None:
             self._conversations.heard(session, event)
             if isinstance(event, Settled):
-                if not followed.settled:
+                first = not followed.settled
+                if first:
                     followed.settled, followed.settled_at = True, time.monotonic()
-                notes.append(asyncio.ensure_future(self._note(followed, result(None))))
+                notes.append(asyncio.ensure_future(self._note(followed, result(None), counts=first)))
 
         def result(error: JilogError | None) -> PeerResult:
             return PeerResult(peer, session.report, error, time.monotonic() - started)
@@ -222,8 +223,8 @@ class Replicator:
             await asyncio.gather(*notes, return_exceptions=True)
         await self._note(followed, result(failure))
 
-    async def _note(self, followed: Followed, result: PeerResult) -> None:
-        """Count how a turn stands, log it and remember it."""
+    async def _note(self, followed: Followed, result: PeerResult, *, counts: bool = True) -> None:
+        """Remember how a turn stands; log and count it as one, unless it is only told anew."""
         name, report = result.peer.name, result.report
         if result.ok:
             followed.level_at = time.monotonic()
@@ -231,13 +232,14 @@ class Replicator:
             followed.failures = 0
         elif not followed.settled:
             followed.failures += 1
-        self._metrics.add("jilog_syncs_total", peer=name, outcome="ok" if result.ok else "failed")
+        if counts:
+            self._metrics.add("jilog_syncs_total", peer=name, outcome="ok" if result.ok else "failed")
+            self._tell(result)
         self._count(followed, report)
         self._metrics.put("jilog_peer_in_sync", float(result.ok), peer=name)
         if report.clock_ahead_seconds is not None:
             self._metrics.put("jilog_peer_clock_seconds", report.clock_ahead_seconds, peer=name)
         await self._chronicle.note_called(result)
-        self._tell(result)
         followed.say_synced()
 
     def _tell(self, result: PeerResult) -> None:

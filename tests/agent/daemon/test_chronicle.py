@@ -22,6 +22,7 @@ from jilog_spool.sync import PeerResult
 
 BETA = Peer("beta")
 SERVED = PeerResult(BETA, SessionReport(peer="beta", complete=True), None, 1.0)
+ENDED = PeerResult(BETA, SessionReport(peer="beta", complete=True, pending=frozenset()), None, 1.0)
 LOST = PeerResult(BETA, SessionReport(peer="beta"), ConnectionLost("beta: the connection was lost"), 1.0)
 NO_ANSWER = PeerResult(BETA, SessionReport(), PeerError("beta does not answer"), 1.0)
 OTHER = PeerResult(Peer("gamma"), SessionReport(), PeerError("gamma does not answer"), 1.0)
@@ -75,6 +76,14 @@ def test_after_the_peers_own_session_was_lost_a_failed_call_says_that_it_is_off(
     assert hidden == "beta: the connection was lost"
     assert named == "beta does not answer"
     assert book.error() is None
+
+
+def test_after_the_peer_ended_a_session_that_was_to_stay_open_a_failed_call_counts(book: Book) -> None:
+    book.served(SERVED)
+    book.served(ENDED)
+    book.called(NO_ANSWER)
+
+    assert book.error() == "beta does not answer"
 
 
 def test_after_a_session_was_lost_that_this_host_began_a_failed_call_says_that_the_peer_is_off(

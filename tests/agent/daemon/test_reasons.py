@@ -56,6 +56,7 @@ CASES: list[tuple[Reason, PeerFacts, HostFacts]] = [
     (Reason.PAUSED, replace(PEER, resting=Resting(Reason.PAUSED, "for now", "resume")), HOST),
     (Reason.QUIET_HOURS, replace(PEER, resting=Resting(Reason.QUIET_HOURS, "till 7", "sync")), HOST),
     (Reason.AGENT_HUNG, PEER, replace(HOST, agent_hung=True)),
+    (Reason.NO_FILE_DESCRIPTORS, PEER, replace(HOST, agent_hung=True, agent_starved=True)),
     (Reason.DISK_LOW, PEER, replace(HOST, disk_low="99 MiB are free on the disk")),
     (Reason.DISK_FULL, PEER, replace(HOST, read_only="99 MiB are free on the disk")),
     (Reason.ZONE_NOT_GRANTED, replace(PEER, zones_not_shared=frozenset({"main"})), HOST),
