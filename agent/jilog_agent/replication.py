@@ -138,7 +138,8 @@ class SyncRecord(msgspec.Struct, frozen=True):
     """The last sync with one peer, for ``jilog spool status``.
 
     ``level`` is what this host held when both were last level, at ``level_at``; ``peer_has`` the last
-    sequence of each writer of which the peer had more when both compared last.
+    sequence of each writer of which the peer had more when both compared last. ``software`` is the version of
+    jilog that the peer last said it is.
     """
 
     at: str
@@ -158,6 +159,7 @@ class SyncRecord(msgspec.Struct, frozen=True):
     level: dict[str, dict[str, HeldRecord]] = {}
     clock_ahead_seconds: int | None = None
     peer_has: dict[str, dict[str, int]] = {}
+    software: str | None = None
 
 
 class SyncHistory:
@@ -232,6 +234,7 @@ def sync_record(
         level=level or (before.level if before else {}),
         clock_ahead_seconds=report.clock_ahead_seconds,
         peer_has=_peer_has(report) or (before.peer_has if before and result.error else {}),
+        software=report.software or (before.software if before else None),
     )
 
 

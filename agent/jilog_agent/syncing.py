@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from jilog_agent.replication import rate_of
 from jilog_agent.vouching import trusted_authorities
@@ -40,13 +41,14 @@ def session_options(
     full: Callable[[], str | None] = lambda: None,
     every_seconds: float = limits.GOSSIP_SECONDS,
 ) -> SessionOptions:
-    """Give the options of this host's sessions: each tells the peer what its clock shows.
+    """Give the options of this host's sessions: each tells the peer its version and what its clock shows.
 
     One that stays open notices within two times ``every_seconds`` that its peer has gone silent.
     """
     return SessionOptions(
         live=live,
         forecast=forecast,
+        software=version("jilog"),
         clock=lambda: now_ns() // SECOND_NS,
         full=full,
         gossip_seconds=min(limits.GOSSIP_SECONDS, every_seconds),

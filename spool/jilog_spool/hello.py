@@ -22,9 +22,9 @@ class SessionOptions:
 
     ``live`` asks to stay open after the exchange, ``forecast`` to find out what would move and move
     nothing. ``chance`` gives numbers from 0 to 1, for the moment of the next comparison. ``version`` is the
-    newest spoken. ``clock`` gives Unix seconds, which the two sides tell each other; ``full`` says why no
-    segments are taken now, None when they are. A warm session compares roots after ``gossip_seconds`` and
-    gives up a peer that leaves it waiting for ``answer_seconds``.
+    newest spoken, ``software`` the program's own version. ``clock`` gives Unix seconds, which the two sides
+    tell each other; ``full`` says why no segments are taken now, None when they are. A warm session compares
+    roots after ``gossip_seconds`` and gives up a peer that leaves it waiting for ``answer_seconds``.
     """
 
     zstd: bool = True
@@ -32,6 +32,7 @@ class SessionOptions:
     forecast: bool = False
     chance: Callable[[], float] = random.random
     version: int = wire.VERSION
+    software: str = ""
     clock: Callable[[], int] | None = None
     full: Callable[[], str | None] = lambda: None
     gossip_seconds: float = GOSSIP_SECONDS
@@ -57,7 +58,8 @@ def make_hello(frontiers: Mapping[str, Frontier], source: str, options: SessionO
     capabilities = [compression.CAPABILITY] if options.zstd else []
     capabilities += [LIVE_CAPABILITY] if options.live else []
     versions = (min(wire.VERSION_OLDEST, options.version), options.version)
-    return wire.Hello(versions, source, roots, capabilities, options.clock() if options.clock else 0)
+    clock = options.clock() if options.clock else 0
+    return wire.Hello(versions, source, roots, capabilities, clock, options.software)
 
 
 def agree(hello: wire.Hello, frontiers: Mapping[str, Frontier], options: SessionOptions) -> Agreement:

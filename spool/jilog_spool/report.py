@@ -68,15 +68,17 @@ class SessionReport:
     ``bytes_expected`` is what the peer has offered and we have asked for so far, for a progress bar against
     ``bytes_received``. ``wire_bytes_*`` count everything inside the transport. ``round_trips`` counts how
     often we said something and then heard from the peer. ``clock_ahead_seconds`` is how far the peer's clock
-    is ahead of ours, None when it has not told. ``peer_sequences`` are the last sequences that the peer has
-    of writers of which this host had less when frontiers were compared last. ``rounds`` counts comparisons of
-    frontiers, and ``forecast_*`` say what a session that only asked would have moved. ``pending`` are the
-    streams of which the peer may lack something at the end of a session that had both level and stayed open;
-    None while it runs, and for any other.
+    is ahead of ours, None when it has not told. ``software`` is the program's version there, "" when it has
+    not told. ``peer_sequences`` are the last sequences that the peer has of writers of which this host had
+    less when frontiers were compared last. ``rounds`` counts comparisons of frontiers, and ``forecast_*`` say
+    what a session that only asked would have moved. ``pending`` are the streams of which the peer may lack
+    something at the end of a session that had both level and stayed open; None while it runs, and for any
+    other.
     """
 
     peer: str = ""
     version: int = 0
+    software: str = ""
     complete: bool = False
     zones_equal: list[str] = field(default_factory=list)
     zones_differing: list[str] = field(default_factory=list)

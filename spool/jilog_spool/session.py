@@ -307,7 +307,7 @@ class Session:
         report = self.report
         report.peer, report.version = agreed.peer, agreed.version
         report.zones_equal, report.zones_differing = agreed.equal, agreed.differing
-        report.zones_not_shared = agreed.unshared
+        report.zones_not_shared, report.software = agreed.unshared, hello.software
         self._clocks.heard(hello.clock, self._now)
         self._clocks.changed(self._now)
         report.clock_ahead_seconds = self._clocks.ahead_seconds(self._now)

@@ -49,11 +49,12 @@ FRAME = struct.Struct(">II")
 
 
 class Hello(Struct, frozen=True, omit_defaults=True, rename={
-    "versions": "v", "source": "s", "roots": "z", "capabilities": "c", "clock": "t"
+    "versions": "v", "source": "s", "roots": "z", "capabilities": "c", "clock": "t", "software": "p"
 }):  # fmt: skip
     """The first message of either side: who it is, and the fleet root of each zone it will talk about.
 
-    ``clock`` is what its clock shows, in Unix seconds; 0 when it does not say.
+    ``clock`` is what its clock shows, in Unix seconds; 0 when it does not say. ``software`` is the version of
+    the program, which decides nothing and is shown to people.
     """
 
     versions: tuple[Count, Count]
@@ -61,6 +62,7 @@ class Hello(Struct, frozen=True, omit_defaults=True, rename={
     roots: Annotated[dict[Name, Sha256], Meta(max_length=limits.ZONES_MAX)]
     capabilities: Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=64)] = []
     clock: Count = 0
+    software: Annotated[str, Meta(max_length=64)] = ""
 
 
 class FrontierPart(Struct, frozen=True, omit_defaults=True, rename={

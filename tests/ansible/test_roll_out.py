@@ -6,16 +6,17 @@ which they stand here.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jilog_agent.demo.transcripts import SESSIONS, lines
-from support.containers import wait_until
+from support.containers import Container, wait_until
 from support.fleet_story import NAMES, SECRET, Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet
 
-pytestmark = [pytest.mark.rollout, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.xdist_group("rollout"), pytest.mark.timeout(1200)]
 
 TRANSCRIPTS = {"alpha": SESSIONS["alpha"], "beta": SESSIONS["bravo"], "gamma": {}}
 
@@ -102,6 +103,30 @@ def test_units_are_confined_as_they_say(fleet: ManagedFleet) -> None:
     assert "NoNewPrivs:\t1" in status
     assert "CapBnd:\t0000000000000000" in status
     assert "Seccomp:\t2" in status
+
+
+def test_doctor_finds_units_that_do_not_do_what_they_should(fleet: ManagedFleet) -> None:
+    host = fleet.hosts["gamma"]
+    sound = _units(host)
+    host.sh("systemctl stop jilog-nightly.timer && touch /etc/systemd/system/jilog-agent.service")
+
+    found = _units(host)
+
+    assert sound == []
+    assert {(item["level"], item["next"]) for item in found} == {
+        ("warning", "systemctl --system start jilog-nightly.timer"),
+        ("warning", "systemctl --system daemon-reload"),
+    }
+    for item in found:
+        host.sh(item["next"])
+    assert _units(host) == []
+
+
+def _units(host: Container) -> list[dict[str, str]]:
+    done = host.run("jilog-host", "doctor", "--only", "units", "--json")
+    found: list[dict[str, str]] = json.loads(done.stdout)["findings"]
+    assert done.returncode == (3 if found else 0)
+    return found
 
 
 def test_second_run_changes_nothing(fleet: ManagedFleet) -> None:

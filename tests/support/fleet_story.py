@@ -14,7 +14,7 @@ NAMES = ("alpha", "beta", "gamma")
 SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 VARIABLES = f"""\
 ansible_python_interpreter: /usr/bin/python3
-jilog_health_seconds: 300
+jilog_health_seconds: 120
 jilog_coordinator: alpha
 jilog_nightly_at: "03:10"
 jilog_coordinator_nightly_at: "04:20"
@@ -65,7 +65,7 @@ class Writing:
 
     def _write(self) -> None:
         number = 0
-        while not self._end.wait(0.5):
+        while not self._end.wait(1.0):
             title = f"kept {(number := number + 1)}"
             done = self.host.run(
                 *("jilog-host", "write", "--session", "roll-out", "--type", "decision", "--title", title)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -174,22 +175,30 @@ def _close_connections(folder: Path) -> None:
         )
 
 
-def make_wheelhouse(folder: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Wheels:
+    """What hosts that reach no index install from: a tar of all that jilog needs, and jilog's own wheel."""
+
+    packed: Path
+    own: Path
+
+
+def make_wheels(folder: Path) -> Wheels:
     """Make the wheels of this working tree and of all it needs, for the Python of the hosts."""
+    wheelhouse = folder / "wheelhouse"
     subprocess.run(
-        [str(ROOT / "deploy" / "image" / "make-wheelhouse.sh"), "--python", "3.11", str(folder)],
+        [str(ROOT / "deploy" / "image" / "make-wheelhouse.sh"), "--python", "3.11", str(wheelhouse)],
         env={**os.environ, "PYTHON": sys.executable},
         check=True,
         capture_output=True,
         timeout=BUILD_SECONDS,
     )
-    return folder
-
-
-def wheel_of(wheelhouse: Path) -> Path:
-    """Give jilog's own wheel."""
-    (wheel,) = wheelhouse.glob("jilog-*.whl")
-    return wheel
+    (built,) = wheelhouse.glob("jilog-*.whl")
+    own = built.rename(folder / built.name)
+    packed = folder / "wheelhouse.tar"
+    with tarfile.open(packed, "w") as tar:
+        tar.add(wheelhouse, ".")
+    return Wheels(packed, own)
 
 
 def another_version(wheel: Path, version: str, folder: Path, patches: Mapping[str, tuple[str, str]]) -> Path:

@@ -27,7 +27,8 @@ from jilog_ledger.times import now_ns
 def command(*, only: tuple[str, ...], as_json: bool) -> None:
     """Look at everything around the ledger that can be wrong, and name each cure.
 
-    Permissions, disk, clock, ledgers, keys, sshd, mDNS, readers, tracker, agent, units, and every peer.
+    Permissions, disk, clock, ledgers, keys, sshd, mDNS, readers, nights, tracker, agent, versions, units, and
+    every peer.
     Nothing is changed. Exit status 0 when nothing is worse than a note, 3 otherwise.
     """
     for name in only:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from jilog_agent.doctor import around, ledgers, reading, rooms, service, trust
+from jilog_agent.doctor import around, fleet, ledgers, nights, reading, rooms, service, trust
 from jilog_agent.doctor.finding import Check, Finding, Level, Patient
 from jilog_ledger.errors import JilogError
 
@@ -23,8 +23,10 @@ CHECKS: Mapping[str, Check] = {
     "ssh": trust.check_authorized_keys,
     "mdns": around.check_mdns,
     "readers": reading.check_readers,
+    "nights": nights.check_nights,
     "tracker": reading.check_tracker,
     "agent": service.check_agent,
+    "versions": fleet.check_versions,
     "units": service.check_units,
 }
 """Every check by the name it is chosen with, in the order in which findings of one level are told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from jilog_agent.doctor.finding import Finding, Level, Patient
 from jilog_agent.doctor.program import said
 from jilog_ledger.errors import JilogError
 
-UNITS = ("jilog-agent.service", "jilog-nightly.timer", "jilog-nightly.service")
-"""The units that deploy/ installs."""
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
+STARTED_AT_BOOT = ("jilog-agent.service", "jilog-nightly.timer")
+UNITS = (*STARTED_AT_BOOT, "jilog-nightly.service")
+"""The units that deploy/ installs; the last one is started by its timer."""
 
 
 def check_agent(patient: Patient) -> Iterator[Finding]:
@@ -79,38 +81,39 @@ def _away(patient: Patient) -> Iterator[Finding]:
 
 
 def check_units(patient: Patient) -> Iterator[Finding]:
-    """Units of systemd that are installed are enabled and have not failed."""
+    """Units of systemd that are installed are enabled and as their files say, and have not failed."""
     if not Path("/run/systemd/system").is_dir() or not shutil.which(
         "systemctl", path=patient.environment.get("PATH")
     ):
         return
+    properties = f"--property={','.join(PROPERTIES)}"
     for scope in ("--user", "--system"):
         for unit in UNITS:
-            answer = said(
-                patient, "systemctl", scope, "show", unit, "--property=LoadState,ActiveState,UnitFileState"
-            )
-            yield from _unit(
-                scope, unit, dict(line.partition("=")[::2] for line in (answer or "").splitlines())
-            )
+            answer = said(patient, "systemctl", scope, "show", unit, properties)
+            state = dict(line.partition("=")[::2] for line in (answer or "").splitlines())
+            if state.get("LoadState") not in (None, "not-found", "masked"):
+                yield from judge_unit(scope, unit, state)
 
 
-def _unit(scope: str, unit: str, state: dict[str, str]) -> Iterator[Finding]:
-    if state.get("LoadState") in (None, "not-found", "masked"):
-        return
-    command = f"systemctl {scope}"
-    if state.get("ActiveState") == "failed":
-        yield Finding(
-            "units",
-            Level.ERROR,
-            f"{unit} has failed",
-            "what it does is not done",
-            f"journal{'ctl' if scope == '--system' else 'ctl --user'} -u {unit}",
-        )
-    elif state.get("UnitFileState") == "disabled" and not unit.endswith("nightly.service"):
-        yield Finding(
-            "units",
-            Level.WARNING,
-            f"{unit} is installed and not enabled",
-            "it does not start again after a reboot",
-            f"{command} enable --now {unit}",
-        )
+def judge_unit(scope: str, unit: str, state: Mapping[str, str]) -> Iterator[Finding]:
+    """Say what is wrong with an installed unit, by its properties as ``systemctl show`` names them."""
+    active, enabled = state.get("ActiveState"), state.get("UnitFileState")
+    enable = f"systemctl {scope} enable --now {unit}"
+    if state.get("LoadState") != "loaded":
+        what, why = f"{unit} cannot be loaded ({state.get('LoadState')})", "systemd does not start it"
+        yield Finding("units", Level.ERROR, what, why, f"systemd-analyze {scope} verify {unit}")
+    elif active == "failed":
+        journal = f"journalctl{' --user' if scope == '--user' else ''} -u {unit}"
+        yield Finding("units", Level.ERROR, f"{unit} has failed", "what it does is not done", journal)
+    elif enabled == "disabled" and unit.endswith(".timer"):
+        what, why = f"{unit} is installed and not enabled", "no nightly review comes by itself on this host"
+        yield Finding("units", Level.NOTE, what, why, enable)
+    elif enabled == "disabled" and unit in STARTED_AT_BOOT:
+        what, why = f"{unit} is installed and not enabled", "it does not start again after a reboot"
+        yield Finding("units", Level.WARNING, what, why, enable)
+    elif active == "inactive" and unit in STARTED_AT_BOOT:
+        what, why = f"{unit} is enabled and does not run", "what it does is not done until the next boot"
+        yield Finding("units", Level.WARNING, what, why, f"systemctl {scope} start {unit}")
+    if state.get("NeedDaemonReload") == "yes":
+        what, why = f"the file of {unit} has changed since systemd read it", "what it says now does not count"
+        yield Finding("units", Level.WARNING, what, why, f"systemctl {scope} daemon-reload")
