@@ -113,6 +113,17 @@ class ManagedFleet:
         (self.folder / "group_vars").mkdir(exist_ok=True)
         (self.folder / "group_vars" / "jilog.yml").write_text(group_variables)
 
+    def of_one_person(self, host: str, account: str) -> ManagedFleet:
+        """Give a fleet of one host, as it is managed by somebody who is not root on it."""
+        folder = self.folder / account
+        folder.mkdir()
+        for shared in ("id", "known_hosts", "c"):
+            (folder / shared).symlink_to(self.folder / shared)
+        made = ManagedFleet({host: self.hosts[host]}, folder, self.variables)
+        settings = f"ansible_user={account} jilog_scope=user jilog_linger=true"
+        made.inventory.write_text(f"[jilog]\n{host} ansible_host={self.hosts[host].address} {settings}\n")
+        return made
+
     def _environment(self) -> dict[str, str]:
         options = (
             "-o ControlMaster=auto -o ControlPersist=120s -o BatchMode=yes -o StrictHostKeyChecking=yes"
