@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from jilog_agent.cli.output import counted
 from jilog_agent.page import limits
 from jilog_agent.page.ask import Asker
 from jilog_agent.page.frame import View, button_form, command, facts, failure, section
@@ -33,7 +34,7 @@ def _summary(status: Document, agent: Document) -> Markup:
     damaged = sum(number(zone, "quarantined") for zone in rows(status, "zones"))
     read_only = text(agent, "read_only")
     troubles = [
-        f"{len(troubled)} of {len(rows(status, 'peers'))} peers are not in order" if troubled else "",
+        f"{len(troubled)} of {counted(len(rows(status, 'peers')), 'peer')} not in order" if troubled else "",
         f"{damaged} damaged segments wait to be fetched again" if damaged else "",
         f"this host takes no events: {read_only}" if read_only else "",
         "" if agent else "the agent does not answer",
@@ -65,7 +66,6 @@ def _peer_cards(peers: Sequence[Document], key: str) -> Markup:
 
 def _peer_card(peer: Document, key: str) -> Markup:
     name, reason = text(peer, "peer"), text(peer, "reason")
-    mood = "good" if reason in _CALM else "waiting" if reason in _WAITING else "bad"
     step = text(peer, "next")
     action = (
         button_form("/do/resume", key, "Resume", peer=name)
@@ -78,12 +78,15 @@ def _peer_card(peer: Document, key: str) -> Markup:
     return element(
         "li",
         element("h3", name),
-        element(
-            "p", element("span", reason.replace("_", " "), class_=f"badge {mood}"), " ", text(peer, "detail")
-        ),
+        element("p", _badge(reason), " ", text(peer, "detail")),
         element("p", "Next: ", command(step)) if step else None,
         element("div", action, class_="actions"),
     )
+
+
+def _badge(reason: str) -> Markup:
+    mood = "good" if reason in _CALM else "waiting" if reason in _WAITING else "bad"
+    return element("span", reason.replace("_", " "), class_=f"badge {mood}")
 
 
 def _zone(zone: Document, key: str) -> Markup:
@@ -98,13 +101,13 @@ def _zone(zone: Document, key: str) -> Markup:
             ("Segments", f"{number(zone, 'segments')}, {size(zone, 'bytes')}"),
             ("Confidential events", f"{number(zone, 'local_events')}, which stay on this host"),
             ("Root", element("code", text(zone, "root"))),
-            ("Projection", f"{lag} events behind" if lag else "up to date"),
+            ("Projection", f"{counted(lag, 'event')} behind" if lag else "up to date"),
             ("Last review", moment(zone, "last_review")),
-            ("Quarantine", f"{damaged} damaged segments" if damaged else "empty"),
+            ("Quarantine", counted(damaged, "damaged segment") if damaged else "empty"),
         ),
         button_form("/do/repair", key, "Fetch the damaged segments again") if damaged else None,
         folded(
-            f"{len(writers)} writer{'s' if len(writers) != 1 else ''}",
+            counted(len(writers), "writer"),
             _writer_table(text(zone, "zone"), writers),
         ),
     )
@@ -138,7 +141,7 @@ def _peer(peer: Document) -> Markup:
     cells: list[list[Content]] = [
         [
             f"{text(writer, 'zone')} / {text(writer, 'source') or 'all'}",
-            text(writer, "reason").replace("_", " "),
+            _badge(text(writer, "reason")),
             text(writer, "detail"),
             _lag(writer),
             command(text(writer, "next")) if text(writer, "next") else "",
@@ -152,6 +155,7 @@ def _peer(peer: Document) -> Markup:
         facts(
             ("Address", text(peer, "address")),
             ("Zones", ", ".join(names(peer, "zones"))),
+            ("Runs", text(last, "software") or "not told"),
             ("Last sync", moment(last, "at") if last else "never"),
             ("Last level", moment(last, "level_at") if last else "never"),
         ),
@@ -162,8 +166,10 @@ def _peer(peer: Document) -> Markup:
 def _lag(writer: Document) -> str:
     if writer.get("lag_events") is None:
         return "not known"
+    if not number(writer, "lag_events"):
+        return "none"
     seconds = f", {number(writer, 'lag_seconds')} s" if writer.get("lag_seconds") is not None else ""
-    return f"{number(writer, 'lag_events')} events, {size(writer, 'lag_bytes')}{seconds}"
+    return f"{counted(number(writer, 'lag_events'), 'event')}, {size(writer, 'lag_bytes')}{seconds}"
 
 
 async def health(ask: Asker, _key: str) -> View:

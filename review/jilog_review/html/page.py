@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from jilog_review.detector import Kind
-from jilog_review.digest_lines import one_line
+from jilog_review.digest_lines import counted, one_line
 from jilog_review.fleet import host_coverage, silent_hosts
 from jilog_review.html.issues import issues_section
 from jilog_review.html.markup import Content, Markup, element, joined
@@ -181,7 +181,7 @@ def _names_section(name: str, title: str, noun: str, counts: Sequence[NameCount]
     if not counts:
         return None
     ordered = sorted(counts, key=lambda count: (-count.total, count.name))
-    said = f"{len(counts)} {name}; most signals from {ordered[0].name}: {ordered[0].total}."
+    said = f"{counted(len(counts), noun.lower())}; most signals from {ordered[0].name}: {ordered[0].total}."
     rows: list[list[Content]] = [
         [count.name, *(count.kinds.get(kind, 0) for kind in Kind), count.sessions] for count in ordered
     ]

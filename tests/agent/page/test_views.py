@@ -52,7 +52,7 @@ def test_the_overview_says_what_status_says(page: Page) -> None:
         zone["events"],
     ):
         assert str(value) in shown
-    assert "1 of 1 peers are not in order" in shown
+    assert "1 of 1 peer not in order" in shown
 
 
 def test_the_peers_view_says_what_spool_status_says(page: Page) -> None:
