@@ -65,7 +65,7 @@ class Writing:
 
     def _write(self) -> None:
         number = 0
-        while not self._end.wait(1.0):
+        while not self._end.wait(1.5):
             title = f"kept {(number := number + 1)}"
             done = self.host.run(
                 *("jilog-host", "write", "--session", "roll-out", "--type", "decision", "--title", title)
