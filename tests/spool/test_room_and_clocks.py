@@ -117,3 +117,13 @@ def test_a_peer_that_does_not_tell_its_clock_has_none() -> None:
 
     assert pipe.first.session.report.clock_ahead_seconds is None
     assert pipe.second.session.report.clock_ahead_seconds is None
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_hosts_tell_each_other_which_program_they_run(version: int) -> None:
+    one, other = memory_replica("one"), memory_replica("other")
+
+    pipe = exchange(session(one, version=version, software="0.9.0+mine"), session(other, version=version))
+
+    assert pipe.first.session.report.software == ""
+    assert pipe.second.session.report.software == "0.9.0+mine"
