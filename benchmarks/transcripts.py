@@ -35,6 +35,7 @@ _CORRECTIONS = (
     "looks good, please go on with the next part",
     "why is the index written twice?",
 )
+_FILLER = b"x" * (1024 * 1024)
 _STARTED = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -153,6 +154,28 @@ def write_sessions(folder: Path, size_bytes: int) -> list[Path]:
         paths.append(path)
         written += len(data)
     return paths
+
+
+def write_long_file(folder: Path, size_bytes: int) -> None:
+    """Write one session of at least ``size_bytes``; each stretch of it has ids of its own."""
+    templates = ["".join(Session(seed).lines()) for seed in range(TEMPLATES)]
+    written = number = 0
+    with (folder / f"{_PLACE}-0000-4000-8000-000000000000.jsonl").open("wb") as file:
+        while written < size_bytes:
+            number += 1
+            written += file.write(templates[number % TEMPLATES].replace(_PLACE, f"{number:08x}").encode())
+
+
+def write_long_line(folder: Path, size_bytes: int) -> None:
+    """Write one session with a line of ``size_bytes`` between others."""
+    lines = [line.encode() for line in Session(0).lines()]
+    with (folder / f"{_PLACE}-0000-4000-8000-000000000000.jsonl").open("wb") as file:
+        file.writelines(lines[: LINES // 2])
+        file.write(b'{"type":"user","message":{"role":"user","content":"')
+        for _ in range(size_bytes // len(_FILLER)):
+            file.write(_FILLER)
+        file.write(b'"}}\n')
+        file.writelines(lines[LINES // 2 :])
 
 
 def append_lines(paths: list[Path], size_bytes: int, night: int) -> None:

@@ -155,6 +155,11 @@ class CorrectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, d
         """Words of which nearly every message of the language holds one; empty: judge every message."""
         return frozenset(self.hint_words.split())
 
+    @cached_property
+    def hint_regex(self) -> re.Pattern[str]:
+        """The compiled hint."""
+        return re.compile(self.hint, re.IGNORECASE)
+
 
 class RuleList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A plain list of rules of one kind."""

@@ -14,7 +14,7 @@ from jilog_review.exposure import ToolUse
 from jilog_review.profiles import Profile
 from jilog_review.reader import Discovery, Problem, Reader
 from jilog_review.runs import ReaderCount
-from jilog_review.scan_pool import ScanPool, Workshop
+from jilog_review.scan_pool import ScanPool, Workshop, workers_max
 from jilog_review.scan_task import Task
 from jilog_review.signal import Signal, Stamp
 from jilog_review.source_scan import PieceScan, SourceScan, SourceScanner, one_line
@@ -250,8 +250,9 @@ class _Scanning:
     def results(self, workshop: Workshop | None) -> Iterator[tuple[Task, SourceScan]]:
         """Give what each source gave, in the order of the tasks; when there is too much, some are left."""
         done: dict[int, SourceScan] = {}
-        if workshop is not None and len(self.tasks) > 1 and self._is_long():
-            pool = ScanPool(workshop, limits.WORKERS_MAX)
+        workers = workers_max()
+        if workshop is not None and workers > 1 and len(self.tasks) > 1 and self._is_long():
+            pool = ScanPool(workshop, workers)
             for task, found in pool.scan(self.tasks, self.budget.is_spent):
                 done[task.number] = self._count(task, found)
         for task in self.tasks:

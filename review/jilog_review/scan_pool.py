@@ -8,6 +8,7 @@ next review, for it could take the whole review with it.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from jilog_review import limits
 from jilog_review.cursor import BEGINNING
 from jilog_review.reader import Problem, ReaderConfig
 from jilog_review.redact import RedactionPolicy
@@ -43,7 +45,15 @@ WORKER_ARGUMENTS = ("-P", "-m", "jilog_review.scan_worker")
 """What this interpreter is started with: without the working directory on its path."""
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})
 
+_HAS_AFFINITY = hasattr(os, "sched_getaffinity")
+
 Outcome = tuple[Task, SourceScan]
+
+
+def workers_max() -> int:
+    """Tell how many processes may scan at once: one for each processor that this one may use, at most."""
+    processors = len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count() or 1
+    return min(limits.WORKERS_MAX, processors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def test_worker_processes_go_by_the_same_rules_and_the_same_redaction(
     tmp_path: Path, folder: Path, emails: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "WORKERS_BYTES_MIN", 1)
+    monkeypatch.setattr("jilog_review.scan.workers_max", lambda: 2)
     policy = RedactionPolicy(emails=emails, patterns=("dimenticato",))
 
     alone = scan(tmp_path, (folder,), policy)

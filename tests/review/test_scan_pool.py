@@ -34,6 +34,7 @@ ENDINGS = {
 @pytest.fixture(autouse=True)
 def _no_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WORKERS_BYTES_MIN", 1)
+    monkeypatch.setattr("jilog_review.scan.workers_max", lambda: 2)
 
 
 @pytest.fixture

@@ -68,25 +68,15 @@ class Wording:
 
     languages: tuple[CorrectionRules, ...]
 
-    @cached_property
-    def _hints(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(language.hint, re.IGNORECASE) for language in self.languages)
-
     def rules_for(self, lowered: str) -> Iterator[Rule]:
         """Give the rules that a message (in lower case) may match, of its languages, tier A first."""
         spoken: dict[int, bool] = {}
         for rule in self._rules.in_text(lowered):
             language = self._languages_of[id(rule)]
             if language not in spoken:
-                spoken[language] = self._is_spoken(language, lowered)
+                spoken[language] = _is_spoken(self.languages[language], lowered)
             if spoken[language]:
                 yield rule
-
-    def _is_spoken(self, place: int, lowered: str) -> bool:
-        language = self.languages[place]
-        if language.common_words and language.common_words.isdisjoint(_LETTERS.findall(lowered)):
-            return False
-        return self._hints[place].search(lowered) is not None
 
     @cached_property
     def _rules(self) -> RuleSet:
@@ -158,6 +148,12 @@ class Wording:
 
 def _any_of(patterns: Iterator[str] | tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or NO_PATTERN, re.IGNORECASE)
+
+
+def _is_spoken(language: CorrectionRules, lowered: str) -> bool:
+    if language.common_words and language.common_words.isdisjoint(_LETTERS.findall(lowered)):
+        return False
+    return not language.hint or language.hint_regex.search(lowered) is not None
 
 
 def _finder(patterns: Iterable[tuple[str, list[str]]]) -> FoundInText:
