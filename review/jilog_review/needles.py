@@ -78,10 +78,10 @@ def found_in_text(needles: Sequence[str]) -> FoundInText:
         return lambda text: [place for place, needle in enumerate(chosen) if needle in text]
     # As bytes: places of characters, which nobody asks for, would be counted through every text.
     encoded = [chosen[place].encode("utf-8", "surrogatepass") for place in places]
-    find = BytesAhoCorasick(encoded, implementation=Implementation.DFA).find_matches_as_indexes
+    find = BytesAhoCorasick(encoded, implementation=Implementation.ContiguousNFA).find_matches_as_indexes
 
     def at_once(text: str) -> list[int]:
         matches = find(text.encode("utf-8", "surrogatepass"), overlapping=True)
-        return [*always, *(places[match[0]] for match in matches)]
+        return [*always, *{places[match[0]] for match in matches}]
 
     return at_once

@@ -1,6 +1,7 @@
 """The line format of Claude Code's transcripts, as far as it matters here.
 
-Fields that are not declared are passed over by the decoder, and they are most of a file's bytes.
+Fields that are not declared are passed over by the decoder, and they are most of a file's bytes. The others
+stand in the order in which the lines have them: the decoder looks for a field from the last one on.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ KNOWN_TYPES = frozenset(
 class Block(msgspec.Struct, gc=False):
     """One block of a message's content."""
 
+    tool_use_id: str = ""
     type: str = ""
-    text: str | None = None
     id: str = ""
     name: str = ""
     input: msgspec.Raw = _NULL
-    tool_use_id: str = ""
+    text: str | None = None
     content: msgspec.Raw = _NULL
     is_error: bool | None = None
 
@@ -48,17 +49,17 @@ class TokenUsage(msgspec.Struct, gc=False):
     """Tokens of one model response."""
 
     input_tokens: int | None = None
-    output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 class ModelMessage(msgspec.Struct, gc=False):
     """The ``message`` of a user or assistant line."""
 
-    role: str | None = None
-    id: str | None = None
     model: str | None = None
+    id: str | None = None
+    role: str | None = None
     content: str | list[Block] | None = None
     usage: TokenUsage | None = None
 
@@ -81,13 +82,15 @@ class Attachment(msgspec.Struct, gc=False):
 class Line(msgspec.Struct, gc=False, rename="camel"):
     """One line."""
 
+    is_sidechain: bool | None = None
+    cwd: str | None = None
+    session_id: str | None = None
+    message: ModelMessage | None = None
     type: str = ""
     subtype: str | None = None
+    data: msgspec.Raw = _NULL
     uuid: str | None = None
-    session_id: str | None = None
     timestamp: str | None = None
-    cwd: str | None = None
-    is_sidechain: bool | None = None
     is_meta: bool | None = None
     is_compact_summary: bool | None = None
     is_visible_in_transcript_only: bool | None = None
@@ -95,9 +98,7 @@ class Line(msgspec.Struct, gc=False, rename="camel"):
     prompt_source: str | None = None
     origin: Origin | None = None
     tool_denial_kind: str | None = None
-    message: ModelMessage | None = None
     attachment: Attachment | None = None
-    data: msgspec.Raw = _NULL
     cost: Decimal | None = msgspec.field(default=None, name="costUSD")
 
 

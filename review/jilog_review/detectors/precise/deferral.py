@@ -41,6 +41,7 @@ _DOCUMENT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SECOND_LABEL = re.compile(r"(\*\*|__)[^*_\n]{1,40}(?:\1\s*:|:\s*\1)")
+_SECTION = "section"
 _BODY_CHARS_MIN = 12
 _BODY_CHARS_MAX = 600
 
@@ -59,11 +60,11 @@ class DeferralDetector:
 
     @cached_property
     def _sections(self) -> RuleSet:
-        return RuleSet(tuple(rule for rule in self.rules if rule.name == "section"))
+        return RuleSet(tuple(rule for rule in self.rules if rule.name == _SECTION))
 
     @cached_property
-    def _phrases(self) -> RuleSet:
-        return RuleSet(tuple(rule for rule in self.rules if rule.name != "section"))
+    def _all(self) -> RuleSet:
+        return RuleSet(self.rules)
 
     def detect(self, transcript: Transcript) -> Iterator[Finding]:
         """Look at the last text of each turn."""
@@ -77,28 +78,25 @@ class DeferralDetector:
         text = (
             _FENCE.sub("", message.text) if "```" in message.text or "~~~" in message.text else message.text
         )
-        lowered = folded(text)
-        section = self._section(text) if self._candidates(lowered) else None
+        # Without its stars a text holds every needle that it has with them, and those of a heading's title.
+        rules = self._all.in_text(folded(text).replace("*", ""))
+        section = self._section(text) if any(rule.name == _SECTION for rule in rules) else None
         if section is not None:
             rule, title, body = section
             is_report = _DOCUMENT.search(text) is not None or not _may_have_worked(words)
             yield section_finding(message, rule, title, body, Tier.B if is_report else rule.tier)
             return
-        for rule in self._phrases.in_text(lowered):
-            match = rule.search(text)
+        for rule in rules:
+            match = rule.search(text) if rule.name != _SECTION else None
             if match is not None:
                 sentence = _sentence_at(text, match.start())
                 yield section_finding(message, rule, match[0], sentence, rule.tier)
                 return
 
-    def _candidates(self, lowered: str) -> list[Rule]:
-        """Give the rules that may know a heading in a text; a heading's stars are no part of its title."""
-        return self._sections.in_text(lowered.replace("*", ""))
-
     def _section(self, text: str) -> tuple[Rule, str, str] | None:
         """Find the first section whose whole heading a rule knows and that says something."""
         for match in _HEADING.finditer(text):
-            rules = self._candidates(folded(match[0]))
+            rules = self._sections.in_text(folded(match[0]).replace("*", ""))
             if not rules:
                 continue
             if _is_emphasis(match):
