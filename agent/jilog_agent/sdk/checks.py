@@ -68,13 +68,18 @@ def run(
     """Run a command in a folder and measure it.
 
     Raises:
-        InvalidArgument: it is no command, or the timeout is not above 0.
+        InvalidArgument: it is no command, the timeout is not above 0, or there is no such folder.
     """
     from jilog_agent.turns.evidence import TIMEOUT_SECONDS, run_check
 
     seconds = TIMEOUT_SECONDS if timeout is None else timeout
     if not seconds > 0:
         raise InvalidArgument(f"timeout is {timeout}", hint="use some seconds, such as 600")
+    if not Path(folder).is_dir():
+        # Else it would be evidence of a command that cannot be found.
+        raise InvalidArgument(
+            f"cannot run a check in {folder}: it is no folder", hint="give the client a cwd"
+        )
 
     def take(data: bytes) -> None:
         if sink is not None:

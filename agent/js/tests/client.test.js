@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { realpathSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -210,6 +211,34 @@ test("a command that hangs is ended, and one that prints nonsense or is missing 
   await assert.rejects(hanging.log(), jilog.RequestTimeout);
   await assert.rejects(odd.log(), jilog.ConnectionFailed);
   await assert.rejects(missing.log(), /no agent runs, and .* cannot be started: ENOENT/);
+});
+
+test("a check is run here, and only what it measured goes to the agent", async (t) => {
+  const agent = await fakeAgent(t, ok({ created: true, turn: { id: "turn_1" }, notes: [] }));
+  const cwd = folder(t);
+  const client = new jilog.Client({ socketPath: agent.path, cwd });
+
+  const line = await client.turn.check("pwd; echo no >&2; exit 3", { shell: true });
+  const turn = await client.turn.record({ summary: "done", verification: ["read it"], evidence: [line] });
+
+  const { verification, evidence } = agent.requests[0].params;
+  assert.equal(turn.id, "turn_1");
+  assert.deepEqual(verification, ["read it"]);
+  assert.deepEqual(evidence, [line]);
+  const output = `${realpathSync(cwd)}\nno\n`;
+  const digest = createHash("sha256").update(output).digest("hex");
+  assert.deepEqual([line.exit_status, line.output_bytes, line.output_sha256], [3, output.length, digest]);
+});
+
+test("what is no check, or has no folder to run in, is refused", async (t) => {
+  const client = new jilog.Client({ socketPath: "/not/there.sock", cwd: join(folder(t), "gone") });
+
+  await assert.rejects(client.turn.check(["true"]), jilog.InvalidArgument);
+  for (const wrong of [[], [" "], ["a", 1], "npm test", undefined]) {
+    await assert.rejects(client.turn.check(wrong), jilog.InvalidArgument, String(wrong));
+  }
+  await assert.rejects(client.turn.check(["true"], { timeoutMs: 0 }), jilog.InvalidArgument);
+  await assert.rejects(client.turn.check(["true"], { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
 test("the module's functions use the environment's home", async (t) => {

@@ -242,6 +242,22 @@ def test_tf25_a_program_measures_its_checks_and_the_agent_runs_nothing(
     assert "evidence: " in app.turn("show", made.id)
 
 
+@pytest.mark.parametrize("wrong", [[], [" "], "", "echo 'open"])
+def test_what_is_no_check_or_has_no_folder_to_run_in_is_refused(
+    tmp_path: Path, wrong: str | list[str]
+) -> None:
+    client = Client(tmp_path / "home", cwd=tmp_path)
+
+    for call in (
+        lambda: client.turn.check(wrong),
+        lambda: client.turn.check(["true"], shell=True),
+        lambda: client.turn.check(["true"], timeout=0),
+        lambda: Client(tmp_path / "home", cwd=tmp_path / "gone").turn.check(["true"]),
+    ):
+        with pytest.raises(InvalidArgument):
+            call()
+
+
 def test_tf25_a_check_of_a_cancelled_task_is_killed(app: TurnHost) -> None:
     client = AsyncClient(app.host.state, cwd=app.folder)
     begun = threading.Event()
