@@ -214,6 +214,9 @@ def test_response_that_another_night_reads_again_is_spent_once(host: Host) -> No
     assert (first["spend"]["input_tokens"], second["spend"]["input_tokens"]) == (30, 42)
     (kept,) = (host.state / "review").glob("billed-*")
     assert kept.stat().st_mode & 0o777 == 0o600
+    kept.write_bytes(b"this is no list of responses")
+    done = night(host)
+    assert (done.returncode, "counted in the spend again" in done.stderr) == (0, True)
 
 
 def response(message_id: str, tokens: int) -> dict[str, object]:
