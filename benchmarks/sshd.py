@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jilog_ledger.keys import SigningKey
@@ -21,11 +23,23 @@ SSHD = Path("/usr/sbin/sshd")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How to reach it: for jilog, and as the ``ssh`` command line that rsync and git take."""
+    """How to reach it: for jilog, and as the ``ssh`` command line that rsync and git take.
+
+    ``process`` is the server's id, 0 when it is another process's.
+    """
 
     settings: SshSettings
     port: int
     ssh: str
+    process: int = 0
+
+    def processor_seconds(self) -> float:
+        """Read the processor time of all connections that have ended, and of what they ran and waited for."""
+        own = Path(f"/proc/{self.process}")
+        while (own / f"task/{self.process}/children").read_text():
+            time.sleep(0.02)
+        fields = (own / "stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")
 
     def peer(self, command: str) -> Peer:
         """Give the peer at which jilog runs ``command``."""
@@ -79,7 +93,7 @@ def running(directory: Path) -> Iterator[Server]:
         while "Server listening" not in (line := process.stderr.readline()):
             if not line:
                 raise RuntimeError("sshd did not start")
-        yield reach(directory, port)
+        yield replace(reach(directory, port), process=process.pid)
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -26,6 +26,7 @@ from jilog_spool.plan import ForkSeen
 from jilog_spool.replica import Replica
 from jilog_spool.report import Forecast, Refused, SessionReport
 from jilog_spool.requests import Requests
+from jilog_spool.staging import Staging
 from jilog_spool.transfer import ACKS, Transfer, numbers_of, origin_of, writer_key
 
 
@@ -59,6 +60,7 @@ class Incoming:
         self._live = False
         self.version = 1
         self.requests = Requests(send)
+        self.staging = Staging(replicas)
         self._replicas = replicas
         self._report = report
         self._claims = claims
@@ -111,7 +113,8 @@ class Incoming:
         self._left_out.add((zone, writer))
 
     def close(self) -> None:
-        """Give back the claims; the session is over, one way or another."""
+        """Keep what has arrived and give back the claims; the session is over, one way or another."""
+        self.staging.close()
         self._claims.release_all(self)
 
     def on_offer(self, message: wire.Offer) -> None:
@@ -261,7 +264,7 @@ class Incoming:
         self._send(wire.Want([want for want in wants if want[1]], runs))
 
     def on_data(self, message: wire.Data) -> None:
-        """Take a chunk: stage it, or finish the transfer with it."""
+        """Take a chunk: keep it, or finish the transfer with it."""
         transfer = self._transfer(message.id)
         self._count_payload(len(message.payload))
         if message.offset != transfer.next_offset:
@@ -328,11 +331,12 @@ class Incoming:
         try:
             if message.head is None:
                 if not transfer.failure:
-                    replica.stage(writer, number, message.offset, data)
+                    self.staging.add(transfer, message.offset, data)
                 return
+            start, data = self.staging.take(transfer, message.offset, data)
             if not transfer.failure:
                 signed = message.head.signed_head(transfer.zone, transfer.origin)
-                outcome = replica.complete(writer, number, message.offset, data, signed)
+                outcome = replica.complete(writer, number, start, data, signed)
                 self._count_stored(transfer, outcome, signed)
                 self._close(transfer, ACKS[outcome])
                 return

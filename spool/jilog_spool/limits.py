@@ -69,6 +69,13 @@ receiver that writes slowly has to hold."""
 CREDIT_STEP_BYTES = MIB
 """The receiver gives credit back in such steps; small steps only add frames."""
 
+HELD_SECONDS_MAX = 1.0
+"""How long bytes of a transfer stay in memory before they are staged: a whole segment comes in less on a fast
+line, and is then written once."""
+
+HELD_BYTES_MAX = 12 * MIB
+"""Bytes of transfers in memory, of one session: the largest segment fits, and peers send one at a time."""
+
 OUTBOX_BYTES_MAX = 4 * MIB
 """Answers waiting for a peer that sends but does not read. Past this it is cut off."""
 

@@ -21,6 +21,7 @@ from jilog_spool import limits, wire
 from jilog_spool.compression import Compressor
 from jilog_spool.errors import ProtocolError, one_line
 from jilog_spool.known import PeerView
+from jilog_spool.pace import Pace
 from jilog_spool.plan import ForkSeen, Relation, WriterPlan, events_new_to, missing_above, relate, same_hash
 from jilog_spool.replica import Replica
 from jilog_spool.report import Forecast, Refused, SessionReport
@@ -71,6 +72,7 @@ class Outgoing:
         self._held_back: wire.Data | wire.Cancel | None = None
         self._next_id = 0
         self._credit = limits.CREDIT_BYTES
+        self._pace = Pace()
         self._left_out: set[tuple[str, Writer]] = set()
         self._all_planned = False
         self._offered = False
@@ -201,8 +203,9 @@ class Outgoing:
             for offer_id in range(first, first + count):
                 self.on_ack(wire.Ack(offer_id, outcome))
 
-    def on_credit(self, message: wire.Credit) -> None:
-        """Take leave to send more."""
+    def on_credit(self, message: wire.Credit, now_seconds: float) -> None:
+        """Take leave to send more; when it comes tells how fast the line is."""
+        self._pace.credited(message.payload_bytes, now_seconds)
         # More than the whole window can never be outstanding; a larger grant is cut to it.
         self._credit = min(limits.CREDIT_BYTES, self._credit + message.payload_bytes)
 
@@ -367,10 +370,12 @@ class Outgoing:
             last = offset + len(chunk) >= end
             if not chunk and not last:
                 raise IntegrityError(f"segment ends at byte {offset}, its head covers {end}")
-            packed = compressor.compress(chunk) if compressor else None
+            packed = compressor.compress(chunk) if compressor and self._pace.compressing else None
+            payload = chunk if packed is None else packed
             head = wire.WireHead.of(signed) if last else None
             self._count_sent(offer, len(chunk))
-            yield wire.Data(offer_id, offset, chunk if packed is None else packed, packed is not None, head)
+            self._pace.sent(len(chunk), len(payload))
+            yield wire.Data(offer_id, offset, payload, packed is not None, head)
             offset += len(chunk)
             if last:
                 offer.sent_up_to = signed.head.last_sequence

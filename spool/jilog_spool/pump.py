@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
@@ -75,6 +76,8 @@ class Pump:
         self._wake = asyncio.Event()
         self._failure: JilogError | None = None
         self._deaf = False
+        self._pending: deque[bytes] = deque()
+        self._delivering = False
         self._ticked_at = clock()
         self._session.tick(self._ticked_at)
 
@@ -122,12 +125,13 @@ class Pump:
     async def _read(self) -> None:
         try:
             while self._failure is None and not self._session.finished:
-                await self._listen()
-                self._wake.set()
+                if await self._listen() or self._session.deferred:
+                    self._wake.set()
         finally:
             self._wake.set()
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> bool:
+        """Hear what the peer says next; tell whether there is something to write."""
         if wait := self._intake.wait_seconds(self._clock()):
             await self._sleep(wait)
         data, broken = b"", False
@@ -136,21 +140,36 @@ class Pump:
         except self._lost:
             broken = True
         self._intake.spend(len(data), self._clock())
-        await self._call(lambda: self._hear(data, broken=broken))
+        return await self._call(lambda: self._hear(data, broken=broken)) is not False
 
-    def _hear(self, data: bytes, *, broken: bool) -> None:
+    def _hear(self, data: bytes, *, broken: bool) -> bool:
+        """Act on bytes, and take the answer at once when the last one is written: one change of threads."""
         self._session.set_time(self._clock())
         if data:
             self._session.receive_data(data)
         else:
             self._session.receive_eof(broken=broken)
+        return self._delivering or bool(self._pending) or self._fetch()
+
+    def _fetch(self) -> bool:
+        """Take the next bytes to write; they go out in the order in which they were taken."""
+        data = self._session.data_to_send()
+        if data:
+            self._pending.append(data)
+        return bool(data)
 
     async def _write(self, reading: asyncio.Task[None]) -> None:
         while True:
-            data = await self._call(self._session.data_to_send)
+            async with self._turn:
+                # Whether it is over is asked in the same turn: what is heard after it may have an answer.
+                if not self._pending:
+                    await self._step(self._fetch)
+                data = self._pending.popleft() if self._pending else b""
+                over = self._failure is not None or self._session.finished or reading.done()
+                self._delivering = bool(data)
             if data:
                 await self._deliver(data)
-            elif self._failure is not None or self._session.finished or reading.done():
+            elif over:
                 return
             else:
                 await self._wait()
@@ -186,15 +205,19 @@ class Pump:
             await self._call(lambda: self._session.tick(now))
 
     async def _call(self, action: Callable[[], T]) -> T | None:
-        """Run one step of the session in a thread, keep its error, and pass its events on."""
+        """Run one step of the session when its turn has come."""
         async with self._turn:
-            try:
-                return await asyncio.to_thread(action)
-            except JilogError as exc:
-                self._failure = self._failure or exc
-                return None
-            finally:
-                self._tell()
+            return await self._step(action)
+
+    async def _step(self, action: Callable[[], T]) -> T | None:
+        """Run one step of the session in a thread, keep its error, and pass its events on."""
+        try:
+            return await asyncio.to_thread(action)
+        except JilogError as exc:
+            self._failure = self._failure or exc
+            return None
+        finally:
+            self._tell()
 
     def _tell(self) -> None:
         while (event := self._session.next_event()) is not None:

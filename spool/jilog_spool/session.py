@@ -123,7 +123,7 @@ class Session:
             wire.Ack: self._out.on_ack,
             wire.Acks: self._out.on_acks,
             wire.Cancel: self._in.on_cancel,
-            wire.Credit: self._out.on_credit,
+            wire.Credit: lambda message: self._out.on_credit(message, self._now),
             wire.Fork: self._on_fork,
             wire.Get: self._on_get,
             wire.Gone: self._in.requests.on_gone,
@@ -214,6 +214,7 @@ class Session:
         """Say what time it is before bytes are handed over; nothing else happens."""
         if self._ticking:
             self._now = now_seconds
+            self._in.staging.set_time(now_seconds)
 
     def tick(self, now_seconds: float) -> None:
         """Let time pass; ``now_seconds`` is any monotonic clock, and the first tick only starts it.
@@ -230,6 +231,8 @@ class Session:
         if self.state in (State.FINISHED, State.FAILED):
             return
         try:
+            self._in.staging.set_time(now_seconds)
+            self._in.staging.stage_old()
             self._check_silence()
             if self.state is State.LIVE:
                 digest = self._gossip.ask(self._now) if self._quiet else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -85,3 +86,34 @@ def test_bug_in_a_callback_ends_the_pump_instead_of_hanging_it() -> None:
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(action())
+
+
+def test_last_words_go_out_although_the_session_ends_while_others_are_written() -> None:
+    mine = session(memory_replica("a"))
+    words = [b"first", b"", b"last"]
+    hearing, hear_on = threading.Event(), threading.Event()
+
+    def receive(_: bytes) -> None:
+        hearing.set()
+        assert hear_on.wait(30)
+        words[:] = [b"last"]
+        mine._finish()
+
+    mine.receive_data = receive  # type: ignore[method-assign]
+    mine.data_to_send = lambda: words.pop(0) if words else b""  # type: ignore[method-assign]
+
+    class Slow(Stream):
+        async def drain(self) -> None:
+            await asyncio.to_thread(hearing.wait, 30)
+            # The writing side waits for its turn by then, and the session ends before it comes.
+            asyncio.get_running_loop().call_later(0.01, hear_on.set)
+
+    async def action() -> bytes:
+        there, back = Slow(), Stream()
+        back.reader.feed_data(b"heard")
+        async with asyncio.timeout(60):
+            await Pump(mine, back, there).run()
+        there.reader.feed_eof()
+        return await there.reader.read()
+
+    assert asyncio.run(action()) == b"firstlast"
