@@ -1,7 +1,7 @@
 """A host that missed everything catches up: jilog beside ``rsync -a`` and ``git fetch``, over one sshd.
 
 ``JILOG_BENCH_MIB`` sets the size (256; the target is stated for 1024, at which git is left out). jilog
-verifies and syncs each segment; the others get a ``sync`` of the file system in their time. The processor time
+verifies and syncs each segment; the others get a ``sync`` of the file system in their time. Processor time
 of each end, with SSH's, is shown as well: on a machine that others use it tells more than a clock.
 """
 

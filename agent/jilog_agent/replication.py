@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def peer_table(config: Config, home: Home, disk: Disk) -> PeerTable:
             )
         )
     return table
+
+
+@contextlib.contextmanager
+def edited_peers(home: Home, disk: Disk) -> Iterator[PeerTable]:
+    """Give the peers that were added by command, to change them; they are saved at the end.
+
+    Nobody else changes them meanwhile. An error or a crash before the end leaves them as they were.
+    """
+    disk.make_directory(home.root)
+    with disk.lock(home.lock_path):
+        table = PeerTable.load(home.root, disk=disk)
+        yield table
+        table.save()
 
 
 def rate_of(config: Config, name: str) -> int:

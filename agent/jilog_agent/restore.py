@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from jilog_agent.identity import Identity
-from jilog_agent.replication import chosen_peers, peer_table, replicas_of, with_granted_zones
+from jilog_agent.replication import chosen_peers, edited_peers, peer_table, replicas_of, with_granted_zones
 from jilog_agent.syncing import run_sync
 from jilog_agent.workspace import Workspace
 from jilog_ledger.errors import FindingsError, InputError, JilogError
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.ledger import ZoneLedger
-from jilog_spool.peers import Peer, PeerTable, read_ssh_config_hosts
+from jilog_spool.peers import Peer, read_ssh_config_hosts
 from jilog_spool.sync import OnEvent, PeerResult
 
 MARKER_NAME = "restoring.json"
@@ -92,9 +92,8 @@ def source_peer(workspace: Workspace, peer: Peer) -> Peer:
     if not said and (table.get(peer.name) or peer.name in read_ssh_config_hosts(SSH_CONFIG.expanduser())):
         (known,) = chosen_peers((peer.name,), table, ())
         return known
-    own = PeerTable.load(workspace.home.root, disk=workspace.disk)
-    own.put(peer)
-    own.save()
+    with edited_peers(workspace.home, workspace.disk) as own:
+        own.put(peer)
     return peer
 
 

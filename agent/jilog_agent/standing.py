@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jilog_agent.client import AgentClient
 from jilog_agent.pauses import held
@@ -25,7 +25,7 @@ from jilog_ledger.identifiers import Writer
 from jilog_ledger.ledger import ZoneLedger
 from jilog_ledger.times import parse_rfc3339
 from jilog_spool.causes import Cause, cause_of
-from jilog_spool.peers import Peer
+from jilog_spool.peers import Peer, PeerTable
 
 ANSWER_SECONDS = 30.0
 """An agent that says nothing for so long hangs, also where the machine is busy."""
@@ -49,7 +49,7 @@ def verdicts_by_peer(
             connected=peer.name in agent.connected,
             resting=_resting(workspace, peer.name),
         )
-        for peer in table.peers()
+        for peer in (*table.peers(), *_vouched(workspace, history, table))
     ]
     zones = {ledger.zone: zone_facts(ledger) for ledger in ledgers}
     home = str(workspace.home.root)
@@ -64,6 +64,15 @@ def verdicts_by_peer(
         source=workspace.identity().source,
     )
     return {peer.name: judge(peer, host, now_ns) for peer in peers}
+
+
+def _vouched(workspace: Workspace, history: Iterable[str], table: PeerTable) -> list[Peer]:
+    """Give those hosts that called here and for which an authority alone vouches."""
+    from jilog_agent.vouching import known_peer, trusted_authorities
+
+    authorities = trusted_authorities(workspace.config, workspace.home, workspace.disk)
+    names = sorted(name for name in history if table.get(name) is None and authorities.cover(name))
+    return [known_peer(workspace, name) for name in names]
 
 
 def without_holder(

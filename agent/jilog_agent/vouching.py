@@ -12,6 +12,7 @@ from jilog_agent.replication import peer_table
 from jilog_agent.workspace import Workspace
 from jilog_ledger.disk import Disk
 from jilog_ledger.errors import InputError, PeerError
+from jilog_spool.peers import Peer
 from jilog_spool.ssh_certificates import (
     AUTHORITIES_BYTES_MAX,
     Authorities,
@@ -34,6 +35,20 @@ def trusted_authorities(config: Config, home: Home, disk: Disk) -> Authorities:
         Authority(authority_key(entry), config.trust.principals).check() for entry in config.trust.ca
     ]
     return Authorities((*configured, *recorded_authorities(home, disk)))
+
+
+def known_peer(workspace: Workspace, name: str) -> Peer:
+    """Find a peer in the table, or make one for which an authority may vouch: it calls this host.
+
+    Raises:
+        InputError: neither knows the name.
+    """
+    table = peer_table(workspace.config, workspace.home, workspace.disk)
+    known = table.get(name)
+    authorities = trusted_authorities(workspace.config, workspace.home, workspace.disk)
+    if known is None and authorities.cover(name):
+        return Peer(name, inbound=True)
+    return known or table.resolve(name)
 
 
 def recorded_authorities(home: Home, disk: Disk) -> list[Authority]:

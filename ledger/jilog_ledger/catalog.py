@@ -275,6 +275,6 @@ class Catalog:
                 self.streams[writer].cut(number)
             case Quarantined(writer, number):
                 stream = self.streams[writer]
-                stream.sealed.pop(number, None)
+                stream.drop_sealed(number)
                 if number == stream.active_number:
                     stream.forget()

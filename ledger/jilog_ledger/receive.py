@@ -329,9 +329,9 @@ class Receiver:
         if active is not None and active.header.number < header.number:
             other = active.head() if header.first_sequence <= active.last_sequence else None
         elif reader.seal is None:
-            above = min((number for number in stream.sealed if number > header.number), default=0)
-            if above and stream.sealed[above].first_sequence <= reader.last_sequence:
-                other = self._held_head(stream, above)
+            above = stream.sealed_after(header.number)
+            if above is not None and above.first_sequence <= reader.last_sequence:
+                other = self._held_head(stream, above.number)
         if other is not None:
             raise ForkDetected(
                 f"{header.writer} has two histories: segment {header.number} reaches into {other.number}",

@@ -188,7 +188,7 @@ class ZoneStore:
                 return []
             # First the active one: opening it may find that it was sealed just before a crash.
             active = self._appender.active_of(stream)
-            found = [info for number, info in sorted(stream.sealed.items()) if number >= first_number]
+            found = stream.sealed_from(first_number)
             if active is not None and stream.active_number >= first_number:
                 found.append(SegmentInfo.of(active, writer))
             return sorted(found, key=lambda info: info.number)

@@ -7,6 +7,7 @@ head that came with them, for the host's own the head file, which is written aft
 
 from __future__ import annotations
 
+import bisect
 from pathlib import Path
 
 from jilog_ledger.branch import BranchPoint, decode_point
@@ -28,6 +29,7 @@ class Stream:
         self.zone = zone
         self.writer = writer
         self.sealed: dict[int, SegmentInfo] = {}
+        self._numbers: list[int] = []
         self.active_number = 1
         self.active: SegmentReader | None = None
         self.recorded: RecordedHead | None = None
@@ -46,11 +48,27 @@ class Stream:
 
         Segments below that are in quarantine leave a gap; their numbers are never used again.
         """
+        if info.number not in self.sealed:
+            bisect.insort(self._numbers, info.number)
         self.sealed[info.number] = info
         number = max(self.active_number, info.number + 1)
         while number in self.sealed:
             number += 1
         self.activate(number)
+
+    def drop_sealed(self, number: int) -> None:
+        """Forget a sealed segment; one that is not held is fine."""
+        if self.sealed.pop(number, None) is not None:
+            del self._numbers[bisect.bisect_left(self._numbers, number)]
+
+    def sealed_from(self, number: int) -> list[SegmentInfo]:
+        """Describe the sealed segments from ``number`` on, in order, without looking at those before."""
+        return [self.sealed[held] for held in self._numbers[bisect.bisect_left(self._numbers, number) :]]
+
+    def sealed_after(self, number: int) -> SegmentInfo | None:
+        """Describe the first sealed segment past ``number``."""
+        place = bisect.bisect_right(self._numbers, number)
+        return self.sealed[self._numbers[place]] if place < len(self._numbers) else None
 
     def activate(self, number: int) -> None:
         """Take ``number`` as that of the active segment."""
@@ -61,7 +79,8 @@ class Stream:
 
     def cut(self, number: int) -> None:
         """Forget all segments from ``number`` on; the stream goes on there with other ones."""
-        self.sealed = {held: info for held, info in self.sealed.items() if held < number}
+        for info in self.sealed_from(number):
+            self.drop_sealed(info.number)
         self.active_number = number
         self._active_path = self._layout.segment(self.writer, number)
         self.forget()
@@ -229,8 +248,10 @@ class Stream:
             return None
 
     def _spans_above(self, contiguous: int, active: Head | None) -> tuple[Span, ...]:
-        held = [(info.number, info.first_sequence, info.last_sequence, info.sha256)
-                for number, info in sorted(self.sealed.items()) if number > contiguous]  # fmt: skip
+        held = [
+            (info.number, info.first_sequence, info.last_sequence, info.sha256)
+            for info in self.sealed_from(contiguous + 1)
+        ]
         if active is not None and active.number > contiguous + 1:
             first = self._first_active_sequence()
             if first is not None:

@@ -86,6 +86,10 @@ class Authorities:
         """Give the keys that may vouch for a name."""
         return [asyncssh.import_public_key(item.key) for item in self.items if item.covers(name)]
 
+    def cover(self, name: str) -> bool:
+        """Tell whether any may vouch for a name."""
+        return any(item.covers(name) for item in self.items)
+
     def trusts(self, key: str, name: str) -> bool:
         """Tell whether the authority with this key may vouch for a name."""
         return any(item.key == key and item.covers(name) for item in self.items)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from jilog_ledger.errors import JilogError
+from jilog_spool.bandwidth import Bandwidth
 from jilog_spool.limits import CHUNK_BYTES_MAX, SILENCE_SECONDS_MAX
 from jilog_spool.session import Session
 
@@ -39,10 +40,13 @@ def serve_stdio(
     output_descriptor: int = STDOUT,
     clock: Callable[[], float] = time.monotonic,
     grown: Callable[[], Iterable[str]] = tuple,
+    bytes_per_second: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Run ``session`` to its end over two file descriptors, which stay open.
 
     ``grown`` is asked about once a second which zones of this host other processes have added to.
+    ``bytes_per_second`` limits each direction; 0 sets no limit.
 
     Blocks until the exchange is over. Reads may still be pending in a daemon thread when it returns, so it
     is for a process that has nothing else to read there.
@@ -51,7 +55,28 @@ def serve_stdio(
         PeerError: the connection was lost, or the peer broke the protocol or stopped.
         StorageError: our disk refused.
     """
-    _StdioRun(session, (input_descriptor, output_descriptor), clock, grown).run()
+    flows = tuple(_Flow(Bandwidth(bytes_per_second), clock, sleep) for _ in range(2))
+    _StdioRun(session, (input_descriptor, output_descriptor), clock, grown, flows).run()
+
+
+class _Flow:
+    """One direction, used by the one thread that reads or writes it."""
+
+    def __init__(
+        self, bandwidth: Bandwidth, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self.bandwidth = bandwidth
+        self._clock = clock
+        self._sleep = sleep
+
+    def wait(self) -> None:
+        """Sleep until the next piece may go."""
+        if seconds := self.bandwidth.wait_seconds(self._clock()):
+            self._sleep(seconds)
+
+    def spend(self, size: int) -> None:
+        """Count a piece."""
+        self.bandwidth.spend(size, self._clock())
 
 
 class _StdioRun:
@@ -61,8 +86,10 @@ class _StdioRun:
         descriptors: tuple[int, int],
         clock: Callable[[], float],
         grown: Callable[[], Iterable[str]],
+        flows: tuple[_Flow, ...],
     ) -> None:
         self._session = session
+        self._taking, self._giving = flows
         self._input, self._output = descriptors
         self._clock = clock
         self._grown = grown
@@ -143,20 +170,27 @@ class _StdioRun:
     def _read(self) -> None:
         data = b"-"
         while data:
+            self._taking.wait()
             try:
-                data = os.read(self._input, CHUNK_BYTES_MAX)
+                data = os.read(self._input, self._taking.bandwidth.piece_bytes(CHUNK_BYTES_MAX))
             except OSError:
                 data = b""
+            self._taking.spend(len(data))
             self._room.acquire()
             self._inbox.put(data)
 
     def _write(self) -> None:
         while (data := self._outbox.get()) is not None:
             done = _Written.PIECE
-            view = memoryview(data)
             try:
-                while view:
-                    view = view[os.write(self._output, view) :]
+                for piece in self._giving.bandwidth.pieces(data):
+                    self._giving.wait()
+                    self._giving.spend(len(piece))
+                    self._put_out(memoryview(piece))
             except OSError:
                 done = _Written.GONE
             self._inbox.put(done)
+
+    def _put_out(self, view: memoryview) -> None:
+        while view:
+            view = view[os.write(self._output, view) :]

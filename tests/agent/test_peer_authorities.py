@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,11 @@ def write(host: Host, title: str) -> None:
     ask(host, "write", {"entry": {"session_id": "s", "type": "decision", "title": title}})
 
 
+def last_sync(host: Host, name: str) -> bool:
+    peers = {peer["peer"]: peer for peer in host.json("spool", "status")["peers"]}
+    return name in peers and bool(peers[name]["last_sync"]["ok"]) and bool(peers[name]["writers"])
+
+
 def titles(host: Host) -> set[str]:
     return {entry["title"] for entry in ask(host, "query", {}) or []}
 
@@ -44,6 +52,9 @@ def test_agents_of_one_authority_converge_and_an_excluded_host_is_cut_off(tmp_pa
         write(alpha, "by certificate")
         wait_for(lambda: titles(beta) == {"by certificate"}, "the entry at beta")
         assert ask(alpha, "status")["peers"][0]["connected"]
+        wait_for(lambda: last_sync(beta, "alpha"), "how it went, in beta's memory")
+        shown = beta.run("spool", "status").stdout
+        assert "in_sync" in next(line for line in shown.splitlines() if line.startswith("alpha"))
 
         removed = beta.run("peer", "remove", "alpha")
         wait_for(lambda: not ask(alpha, "status")["peers"][0]["connected"], "the cut")
@@ -70,6 +81,44 @@ def test_authority_of_the_config_file_needs_no_command(tmp_path: Path) -> None:
         process.terminate()
 
     assert done.returncode == 0, done.stderr
+
+
+def test_host_behind_a_login_by_certificate_is_known_by_the_name_in_the_forced_command(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    alpha, beta = new_host(tmp_path, "alpha"), new_host(tmp_path, "beta")
+    for host, other in ((alpha, "beta"), (beta, "alpha")):
+        path = str(authority.public_path)
+        assert host.run("peer", "trust", "--ca", path, "--principals", other).returncode == 0
+        assert host.run("supervise", "--task", host.root.name, "--", "true").returncode == 0
+
+    statuses = join(
+        alpha.command("spool", "serve", "--stdio", "--peer", "beta"),
+        beta.command("spool", "serve", "--stdio", "--peer", "alpha"),
+        environments=(alpha.environment(), beta.environment()),
+    )
+    stranger = alpha.run("spool", "serve", "--stdio", "--peer", "gamma")
+
+    assert statuses == (0, 0)
+    assert last_sync(alpha, "beta")
+    assert last_sync(beta, "alpha")
+    assert (stranger.returncode, "unknown peer 'gamma'" in stranger.stderr) == (2, True)
+
+
+def join(
+    first: Sequence[str], second: Sequence[str], *, environments: tuple[dict[str, str], dict[str, str]]
+) -> tuple[int, int]:
+    """Run two commands, each with the other's output as its input; give their exit statuses."""
+    there, back = os.pipe(), os.pipe()
+    processes = [
+        subprocess.Popen(first, stdin=back[0], stdout=there[1], env=environments[0]),
+        subprocess.Popen(second, stdin=there[0], stdout=back[1], env=environments[1]),
+    ]
+    for descriptor in (*there, *back):
+        os.close(descriptor)
+    one, two = (process.wait(60) for process in processes)
+    return one, two
 
 
 @pytest.fixture

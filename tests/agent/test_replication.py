@@ -176,6 +176,17 @@ def test_one_peer_that_is_away_does_not_keep_the_others_from_syncing(pair: tuple
     assert root_of(alpha) == root_of(beta)
 
 
+def test_sync_while_every_peer_rests_says_so_and_calls_nobody(tmp_path: Path) -> None:
+    host = new_host(tmp_path, "alpha")
+    host.run("peer", "add", "beta", "127.0.0.1", "--port", "1")
+    host.run("spool", "pause")
+
+    done = host.run("spool", "sync")
+
+    assert (done.returncode, done.stdout) == (0, "nobody was synced: every peer rests\n")
+    assert "left out beta" in done.stderr
+
+
 @pytest.mark.parametrize("garbage", [b"", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 400])
 def test_garbage_on_standard_input_is_refused_in_one_line(pair: tuple[Host, Host], garbage: bytes) -> None:
     alpha, _ = pair

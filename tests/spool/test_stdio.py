@@ -54,6 +54,44 @@ def test_two_ends_of_a_pipe_sync_both_ways_with_more_data_than_pipes_hold() -> N
     assert held_bytes(first) == held_bytes(second)
 
 
+def test_limited_end_waits_for_what_it_reads_and_what_it_writes() -> None:
+    first, second = memory_replica("a"), memory_replica("b")
+    for replica in (first, second):
+        replica.append([type(drafts(1)[0])("health", {"text": os.urandom(100_000).hex()})])
+    wire, rate = Wire(), 50_000
+    slept: dict[str, float] = {}
+
+    def sleep(seconds: float) -> None:
+        name = threading.current_thread().name
+        slept[name] = slept.get(name, 0.0) + seconds
+
+    def clock() -> float:
+        return 1.0 + slept.get(threading.current_thread().name, 0.0)
+
+    far = threading.Thread(
+        target=lambda: serve_stdio(
+            session(second), input_descriptor=wire.far_in, output_descriptor=wire.far_out
+        )
+    )
+    far.start()
+    near = session(first)
+    serve_stdio(
+        near,
+        input_descriptor=wire.near_in,
+        output_descriptor=wire.near_out,
+        clock=clock,
+        bytes_per_second=rate,
+        sleep=sleep,
+    )
+    far.join(60)
+
+    assert held_bytes(first) == held_bytes(second)
+    assert min(near.report.wire_bytes_in, near.report.wire_bytes_out) > 100_000
+    # What goes out at once after a pause is not waited for, nor is what came last.
+    assert len(slept) == 2
+    assert all(seconds > 0.5 * 100_000 / rate for seconds in slept.values())
+
+
 def test_closed_input_is_a_lost_connection() -> None:
     wire = Wire()
     os.close(wire.far_out)

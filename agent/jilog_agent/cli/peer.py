@@ -87,16 +87,14 @@ def add(
     workspace = open_workspace()
     from dataclasses import replace
 
-    from jilog_agent.replication import plain_key
-    from jilog_spool.peers import Peer, PeerTable
+    from jilog_agent.replication import edited_peers, plain_key
+    from jilog_spool.peers import Peer
 
     if print_only:
         _print_login(workspace, name, as_json=as_json)
         return
     for zone in zones:
         workspace.config.zone(zone)
-    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
-    before = table.get(name)
     given: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -108,10 +106,11 @@ def add(
         # Who is given an address has an endpoint.
         "inbound": True if inbound else False if host is not None else None,
     }
-    peer = replace(before or Peer(name), **{key: value for key, value in given.items() if value is not None})
-    table.put(peer)
-    workspace.disk.make_directory(workspace.home.root)
-    table.save()
+    with edited_peers(workspace.home, workspace.disk) as table:
+        before = table.get(name)
+        changes = {key: value for key, value in given.items() if value is not None}
+        peer = replace(before or Peer(name), **changes)
+        table.put(peer)
     _tell_agent(workspace)
     if as_json:
         print_json({"peer": name, "address": peer.address, "changed": before is not None})
@@ -236,17 +235,16 @@ def trust(
         raise InputError("give a peer, or --ca with --principals", hint="see: jilog peer trust --help")
     from dataclasses import replace
 
-    from jilog_agent.replication import plain_key
+    from jilog_agent.replication import edited_peers, plain_key
     from jilog_spool.peers import PeerTable
     from jilog_spool.ssh_trust import describe_host_key
 
-    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
-    peer = table.resolve(name)
+    peer = PeerTable.load(workspace.home.root, disk=workspace.disk).resolve(name)
     found = describe_host_key(plain_key(key)) if key is not None else _shown_key(workspace, peer)
     if key is None and not yes:
         _ask(name, found)
-    table.put(replace(peer, host_key=found.line, next_host_key=""))
-    table.save()
+    with edited_peers(workspace.home, workspace.disk) as table:
+        table.put(replace(table.resolve(name), host_key=found.line, next_host_key=""))
     _tell_agent(workspace)
     note(f"peer {name} must have the key {found.fingerprint} from now on")
 
@@ -291,18 +289,17 @@ def remove(*, name: str | None, ca: str | None) -> None:
     if name is None:
         distrust_authority(workspace, ca or "")
         return
-    from jilog_spool.peers import PeerTable
+    from jilog_agent.replication import edited_peers
 
     if any(peer.name == name for peer in workspace.config.peers):
         raise InputError(
             f"peer {name} stands in {workspace.config.path}", hint="remove its [[peer]] table there"
         )
     excluded = exclude_name(workspace, name)
-    table = PeerTable.load(workspace.home.root, disk=workspace.disk)
-    if excluded and table.get(name) is None:
-        return
-    table.remove(name)
-    table.save()
+    with edited_peers(workspace.home, workspace.disk) as table:
+        if excluded and table.get(name) is None:
+            return
+        table.remove(name)
     _tell_agent(workspace)
     note(f"removed peer {name}")
 

@@ -183,15 +183,13 @@ class _Session:
     def _store(self, found: Introduced, address: str) -> Peer:
         """Make the peer, durably. A crash before the table is replaced leaves it as it was."""
         from jilog_agent.client import tell_agent
-        from jilog_spool.peers import PeerTable
+        from jilog_agent.replication import edited_peers
 
         workspace = self.workspace
-        with workspace.disk.lock(workspace.home.lock_path):
+        with edited_peers(workspace.home, workspace.disk) as table:
             peer = self._newcomer(found, address)
             if all(peer.name != other.name for other in workspace.config.peers):
-                table = PeerTable.load(workspace.home.root, disk=workspace.disk)
                 table.put(peer)
-                table.save()
         tell_agent(workspace.home, "reload")
         return peer
 

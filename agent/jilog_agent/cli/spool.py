@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,15 +19,17 @@ from jilog_agent.cli.output import format_bytes, print_json, print_line, print_t
 from jilog_agent.cli.session import open_workspace
 from jilog_agent.cli.spool_directory_status import directories_document, print_directories
 from jilog_agent.workspace import Workspace
-from jilog_ledger.errors import InputError, JilogError
+from jilog_ledger.errors import InputError, JilogError, StorageError
 from jilog_ledger.event import JsonValue
 from jilog_ledger.times import now_ns
 
 if TYPE_CHECKING:
     from jilog_agent.reasons import Verdict
     from jilog_agent.replication import SyncRecord
+    from jilog_ledger.ledger import ZoneLedger
     from jilog_spool.session import Session
     from jilog_spool.ssh_server import Logins
+    from jilog_spool.sync import PeerResult
 
 _THIS = "jilog_agent.cli.spool"
 
@@ -170,18 +174,39 @@ def serve(*, stdio: bool, listen: str | None, peer_name: str | None, as_json: bo
 
 def _serve_stdio(workspace: Workspace, peer_name: str | None) -> None:
     from jilog_agent.pauses import EVERYBODY, refuse_held
-    from jilog_agent.replication import granted_zones, peer_table, replicas_of
+    from jilog_agent.replication import granted_zones, rate_of, replicas_of
     from jilog_agent.syncing import session_options
+    from jilog_agent.vouching import known_peer
     from jilog_spool.session import Session
     from jilog_spool.stdio import serve_stdio
+    from jilog_spool.sync import PeerResult
 
     identity = workspace.identity()
     refuse_held(workspace, peer_name or EVERYBODY)
-    table = peer_table(workspace.config, workspace.home, workspace.disk)
-    zones = granted_zones(workspace.config, table.resolve(peer_name) if peer_name else None)
+    peer = known_peer(workspace, peer_name) if peer_name else None
+    zones = granted_zones(workspace.config, peer)
     with workspace.zones(None, identity) as ledgers:
         replicas = {name: replica for name, replica in replicas_of(ledgers).items() if name in zones}
-        serve_stdio(Session(replicas, source=identity.source, options=session_options()))
+        session = Session(replicas, source=identity.source, options=session_options())
+        failure, started = None, time.monotonic()
+        try:
+            serve_stdio(session, bytes_per_second=rate_of(workspace.config, peer_name or ""))
+        except JilogError as error:
+            failure = error
+            raise
+        finally:
+            if peer is not None:
+                seconds = time.monotonic() - started
+                _note_served(workspace, ledgers, PeerResult(peer, session.report, failure, seconds))
+
+
+def _note_served(workspace: Workspace, ledgers: Sequence[ZoneLedger], result: PeerResult) -> None:
+    """Remember how a session went that a peer began; without ``--peer`` nobody knows which one it was."""
+    from jilog_agent.replication import SyncHistory, held_by_zone
+
+    with contextlib.suppress(StorageError):
+        # A disk that refuses must not end a session with an error that went well.
+        SyncHistory(workspace.home, workspace.disk).add([result], now_ns(), held_by_zone(ledgers))
 
 
 def _address(text: str) -> tuple[str, int]:

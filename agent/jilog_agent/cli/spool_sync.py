@@ -11,7 +11,7 @@ from jilog_agent.cli.failure import note, report, warn
 from jilog_agent.cli.lazy import JilogCommand
 from jilog_agent.cli.names import PEER
 from jilog_agent.cli.options import json_option, zone_option
-from jilog_agent.cli.output import format_bytes, print_json, print_table
+from jilog_agent.cli.output import format_bytes, print_json, print_line, print_table
 from jilog_agent.cli.progress import ProgressLine
 from jilog_agent.cli.session import open_workspace, recording_identity
 from jilog_agent.workspace import Workspace
@@ -83,6 +83,8 @@ def sync(
     if as_json:
         document = _forecast_document if dry_run else _result_document
         print_json({"source": identity.source, "peers": [document(result) for result in results]})
+    elif not results:
+        print_line("nobody was synced: every peer rests")
     elif dry_run:
         _print_forecast(results)
     else:

@@ -342,14 +342,16 @@ class Replicator:
     def status(self, served: Collection[str] = ()) -> list[JsonValue]:
         """Say of each peer whether a session is open, and how many turns in a row have failed.
 
-        ``served`` are the peers with whom one is open that they began.
+        ``served`` are the peers with whom one is open that they began; this host may have no address of them.
         """
-        return [
-            {
+        found: dict[str, JsonValue] = {
+            name: {"peer": name, "connected": True, "failures": 0, "resting": False} for name in served
+        }
+        for name, followed in self._followed.items():
+            found[name] = {
                 "peer": name,
                 "connected": followed.settled or name in served,
                 "failures": followed.failures,
                 "resting": followed.resting,
             }
-            for name, followed in sorted(self._followed.items())
-        ]
+        return [document for _, document in sorted(found.items())]

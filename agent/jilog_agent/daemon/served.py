@@ -17,7 +17,7 @@ from jilog_agent.replication import peer_table, rate_of, replicas_of
 from jilog_ledger.errors import JilogError
 from jilog_ledger.event import JsonValue
 from jilog_spool.claims import Claims
-from jilog_spool.peers import FILE_NAME
+from jilog_spool.peers import FILE_NAME, Peer
 from jilog_spool.pump import Pump
 from jilog_spool.session import Event, Session, Settled
 from jilog_spool.ssh_server import SpoolServer, Watch
@@ -26,10 +26,14 @@ from jilog_spool.sync import PeerResult
 
 @dataclass(slots=True)
 class Serving:
-    """One session that a peer began. ``settled``: both hosts held the same, and it stays open."""
+    """One session that a peer began. ``settled``: both hosts held the same, and it stays open.
+
+    ``listed`` tells whether the peer was in the table then; an authority alone may vouch for one that is not.
+    """
 
     name: str
     started: float
+    listed: bool
     settled: bool = False
 
 
@@ -90,7 +94,7 @@ class Endpoint:
         self._log.info("endpoint listens", host=address[0], port=self._server.port)
 
     def _made(self, name: str, session: Session) -> None:
-        self._open[session] = Serving(name, time.monotonic())
+        self._open[session] = Serving(name, time.monotonic(), self._listed(name) is not None)
 
     def _refused(self, address: str, reason: str) -> None:
         self._log.warning("login refused", address=address, reason=reason)
@@ -108,19 +112,22 @@ class Endpoint:
 
     def _note(self, serving: Serving, session: Session, failure: JilogError | None) -> None:
         try:
-            peer = peer_table(
-                self._zones.workspace.config, self._zones.workspace.home, self._zones.workspace.disk
-            ).get(serving.name)
+            peer = self._listed(serving.name)
         except JilogError:
             return
-        if peer is None:
+        if peer is None and serving.listed:
             return  # removed meanwhile
+        peer = peer or Peer(serving.name)
         seconds = time.monotonic() - serving.started
         note = asyncio.ensure_future(
             self._chronicle.note_served(PeerResult(peer, session.report, failure, seconds))
         )
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)
+
+    def _listed(self, name: str) -> Peer | None:
+        workspace = self._zones.workspace
+        return peer_table(workspace.config, workspace.home, workspace.disk).get(name)
 
     async def watch(self) -> None:
         """Cut off peers that are removed or begin to rest, until cancelled."""
