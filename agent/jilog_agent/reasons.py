@@ -205,6 +205,12 @@ class PeerFacts:
     troubles: tuple[Trouble, ...] = ()
     missing_bytes: int = 0
 
+    def was_level(self, zone: str, stream: WriterFacts) -> bool:
+        """Tell whether this host held of a stream what it holds now when both were last level."""
+        # Of a stream without a segment, as of one that is wholly in quarantine, nothing is taken down.
+        nothing = Held(0, 0) if self.level_at_ns else None
+        return stream.held == self.level.get((zone, stream.writer), nothing)
+
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
@@ -319,7 +325,7 @@ def _writer_reason(peer: PeerFacts, host: HostFacts, zone: str, facts: WriterFac
     for trouble in peer.troubles:
         if (trouble.zone, trouble.writer) == (zone, facts.writer):
             return trouble.reason, trouble.detail
-    level = facts.held == peer.level.get((zone, facts.writer))
+    level = peer.was_level(zone, facts)
     if facts.missing:
         return _missing_reason(host, zone, facts, level=level), ""
     if _incoming(peer, zone, facts):

@@ -84,7 +84,7 @@ def without_holder(
         asked = [peer for peer in peers if zone in peer.zones]
         for facts in streams:
             key = (zone, facts.writer)
-            if facts.missing and asked and all(peer.level.get(key) == facts.held for peer in asked):
+            if facts.missing and asked and all(peer.was_level(zone, facts) for peer in asked):
                 found.add(key)
     return frozenset(found)
 

@@ -24,6 +24,7 @@ from jilog_agent.reasons import (
     judge,
     worst,
 )
+from jilog_agent.standing import without_holder
 from jilog_ledger.errors import IntegrityError, JilogError, PeerError, StorageError
 from jilog_ledger.identifiers import Writer
 from jilog_ledger.times import SECOND_NS
@@ -136,6 +137,22 @@ def test_a_peer_that_calls_this_host_is_told_of_with_what_to_type_over_there() -
     (never,) = judge(PeerFacts("beta", "beta", ("main",), inbound=True), HOST, NOW)
 
     assert (never.reason, never.next_step) == (Reason.NEVER_SYNCED, "on beta: jilog spool sync")
+
+
+@pytest.mark.parametrize(
+    ("peer", "lost"),
+    [
+        (PEER, False),  # both were level before it went
+        (replace(PEER, level={}), True),
+        (PeerFacts("beta", "b", ("main",), synced=True), False),  # never level
+    ],
+)
+def test_a_stream_of_which_nothing_is_left_has_no_holder_once_both_were_level_without_it(
+    peer: PeerFacts, lost: bool
+) -> None:
+    stream = replace(STREAM, held=Held(0, 0), sequence=0, missing=True, quarantined=True)
+
+    assert without_holder({"main": [stream]}, [peer]) == ({("main", ALPHA)} if lost else set())
 
 
 def test_a_clock_five_minutes_ahead_is_not_yet_named() -> None:
