@@ -130,6 +130,8 @@ def base_options(peer: Peer, settings: SshSettings) -> asyncssh.SSHClientConnect
         given["port"] = peer.port
     if peer.user:
         given["username"] = peer.user
+    # Left out it would mean none; empty means the user's own, with the keys and files it names.
+    given["config"] = ()
     if settings.config is not None:
         given["config"] = [str(path) for path in settings.config] or None
     if not settings.use_user_keys:

@@ -24,6 +24,7 @@ from jilog_spool.peers import Peer
 from jilog_spool.ssh import SshSettings
 from jilog_spool.ssh_files import FarFile, SshFiles
 from jilog_spool.ssh_server import openssh_public_key
+from support.jilog_cli import Host
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 needs_sshd = pytest.mark.skipif(not Path(SSHD).exists(), reason="no OpenSSH server is installed here")
@@ -251,3 +252,28 @@ def test_far_file_that_is_missing_or_forbidden_is_said(sshd: Sshd, tmp_path: Pat
         assert list(files.find(f"desk:{tmp_path}/missing", "", [])) == []
     finally:
         far.close()
+
+
+@needs_sshd
+def test_review_reads_an_installation_on_a_host_of_the_ssh_config(sshd: Sshd, tmp_path: Path) -> None:
+    session = write_installation(tmp_path / "claw")
+    with session.open("a") as file:
+        said = '{"type":"user","uuid":"u2","message":{"role":"user","content":"%s"}}\n'
+        file.write(said % '<message from=\\"joi\\" id=\\"7\\">no, don&apos;t post it there</message>')
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {sshd.host_key}\n")
+    (home / ".ssh/config").write_text(
+        f"Host desk\n  HostName 127.0.0.1\n  Port {sshd.port}\n  User {getpass.getuser()}\n"
+        f"  IdentityFile {tmp_path}/a.key\n"
+    )
+    host = Host(home)
+    reader = f'[[reader]]\ntype = "nanoclaw"\nhost = "desk"\npath = "{tmp_path}/claw"\ninclude = ["Ada"]\n'
+    host.config.write_text(f'source = "alpha"\n\n{reader}\n[[zones]]\nid = "main"\n')
+
+    night = host.json("review", "nightly")
+
+    (signal,) = night["signals"]  # type: ignore[misc] # a list, as documented
+    assert (signal["kind"], signal["persona"], signal["reader"]) == ("correction", "Ada", "nanoclaw")
+    assert signal["excerpt"] == "no, don't post it there"
+    assert signal["source_file"] == f"desk:{session}"
