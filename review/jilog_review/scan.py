@@ -164,19 +164,27 @@ def scan_transcripts(
 
 
 def _tasks(scan: Scan, readers: Sequence[Reader], profile: Profile, since_ns: int) -> list[Task]:
-    """Discover every reader's sources; those without anything new are done with here."""
+    """Discover every reader's sources; those without anything new are done with here.
+
+    What two readers of one name both find, because two tables name one folder, counts once.
+    """
     tasks: list[Task] = []
     unchanged = 0
+    met: set[str] = set()
     for index, reader in enumerate(readers):
         prefix = cursor_key(profile.name, reader.name, "")
         discovery = _discover(reader, _since(scan.cursors, prefix, since_ns))
-        scan.problems.extend(discovery.problems)
-        scan.coverage += Coverage(unreadable=len(discovery.problems))
+        problems = [problem for problem in discovery.problems if problem not in scan.problems]
+        scan.problems.extend(problems)
+        scan.coverage += Coverage(unreadable=len(problems))
         for source in discovery.sources:
             key = cursor_key(profile.name, reader.name, source.key)
             cursor = scan.cursors.get(key)
             if source.modified_ns < since_ns and not (cursor is not None and cursor.waiting):
                 continue
+            if key in met:
+                continue
+            met.add(key)
             scan.sources += 1
             if cursor is not None and cursor.covers(source.size_bytes, source.modified_ns):
                 unchanged += 1

@@ -235,6 +235,16 @@ def test_host_that_rests_reports_and_one_that_never_had_anything_does_not(
     assert len(runs_in(host)) == 2
 
 
+def test_folder_that_two_tables_name_is_read_once(sessions: Path, tmp_path: Path) -> None:
+    os.mkfifo(sessions / "pipe.jsonl")
+    once = Host("alpha", generic(sessions), folder=tmp_path).review().scan
+
+    twice = Host("alpha", generic(sessions), generic(sessions), folder=tmp_path).review().scan
+
+    assert (twice.coverage, twice.problems) == (once.coverage, once.problems)
+    assert twice.counts() == once.counts()
+
+
 def test_problem_is_reported_once_a_date_though_nothing_could_be_read(tmp_path: Path) -> None:
     path = tmp_path / "t/pipe.jsonl"
     path.parent.mkdir()
