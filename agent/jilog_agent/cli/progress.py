@@ -54,12 +54,20 @@ class ProgressLine:
         """Show how many of ``total`` bytes have come."""
         self._draw(label, done, total, f"{format_bytes(done)} of {format_bytes(total)}")
 
+    def sealed_events_of(self, label: str, ledger: ZoneLedger) -> Callable[[int], None]:
+        """Give what is to be told the events done, of those in sealed segments; no segment is looked at."""
+        total = sum(store.sealed_events() for store in (ledger.local, ledger.shared))
+        return self._adder(label, total)
+
     def events_of(self, label: str, ledger: ZoneLedger) -> Callable[[int], None]:
         """Give what is to be told the events done, of all that a zone holds."""
         stores = (ledger.local, ledger.shared)
         total = sum(
             info.events for store in stores for writer in store.writers() for info in store.segments(writer)
         )
+        return self._adder(label, total)
+
+    def _adder(self, label: str, total: int) -> Callable[[int], None]:
         done = 0
 
         def add(events: int) -> None:

@@ -69,7 +69,7 @@ def _verify(ledger: ZoneLedger, *, repair: bool) -> dict[str, JsonValue]:
     findings = ledger.findings
     segments = events = bytes_read = 0
     with ProgressLine() as progress:
-        told = progress.events_of(f"zone {ledger.zone}", ledger)
+        told = progress.sealed_events_of(f"zone {ledger.zone}", ledger)
         for store in (ledger.shared, ledger.local):
             report = store.verify(repair=repair, progress=told)
             segments += report.segments

@@ -109,6 +109,23 @@ def test_what_rots_while_the_agents_run_is_mended_by_one_look(fleet: list[Host])
     wait_for(lambda: same_again([one], before), "the segments of the first host", seconds=180)
 
 
+@pytest.mark.parametrize("options", [["--dry-run"], []])
+def test_a_damaged_copy_of_a_peers_active_segment_is_told(tmp_path: Path, options: list[str]) -> None:
+    one, two = mesh(tmp_path, ("one", "two"))
+    assert one.run("write", "--type", "decision", "--title", "of one").returncode == 0
+    connect_all([one, two])
+    (copy,) = (two.zone / "segments" / "one").rglob("*.seg")
+    data = bytearray(copy.read_bytes())
+    data[len(data) // 2] ^= 1
+    copy.write_bytes(data)
+
+    done = two.run("verify", *options)
+
+    assert done.returncode == 3, done.stdout
+    assert "one/" in done.stdout
+    assert copy.exists() == bool(options)
+
+
 def test_what_no_peer_has_stays_on_the_list_and_the_exit_status_says_so(fleet: list[Host]) -> None:
     one, two, _ = fleet
     name = next(name for name in segments(one) if name.startswith("two/"))
