@@ -1,6 +1,7 @@
 """What replication costs: bytes of a warm session, and the latency of one event over SSH on the loopback.
 
 Bytes are those inside the transport, in both directions; the bulk path is measured in ``catch_up``.
+``JILOG_BENCH_EVENTS`` sets the size of the largest ledgers (100,000; the targets are stated up to 1,000,000).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from jilog_spool.session import Session, SessionOptions
 from jilog_spool.ssh import SshSettings, run_over_ssh
 from jilog_spool.ssh_server import SpoolServer, openssh_public_key
 
+EVENTS = int(os.environ.get("JILOG_BENCH_EVENTS", "100000"))
+SEGMENTS = 400
 PUSHES = 300
 GAPS = 100
 LIVE = SessionOptions(live=True, zstd=False)
@@ -35,7 +38,7 @@ def run() -> str:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         rows = ["replication, bytes in both directions (target in brackets)"]
-        for events, writers in ((1_000, 1), (10_000, 64), (100_000, 1)):
+        for events, writers in ((1_000, 1), (10_000, 64), (EVENTS, 1)):
             rows += _warm_bytes(root / f"{events}.{writers}", events, writers)
         rows.append(_gaps(root / "gaps"))
         rows.append(asyncio.run(_latency(root / "latency")))
@@ -82,11 +85,12 @@ def _warm_bytes(root: Path, events: int, writers: int) -> list[str]:
 def _gaps(root: Path) -> str:
     """Count what it takes to find random gaps: all messages but those that carry the segments."""
     first, second = _store(root, "first"), _store(root, "second")
-    for number in range(400):
-        first.append([_draft(number, 8)])
+    each = EVENTS // SEGMENTS
+    for number in range(SEGMENTS):
+        first.append([_draft(number * each + index, 8) for index in range(each)])
         first.seal()
     _settle(Pipe(_session(first), _session(second)))
-    for number in random.Random(0).sample(range(1, 400), GAPS):
+    for number in random.Random(0).sample(range(1, SEGMENTS), GAPS):
         second.layout.segment(first.own_writer, number).unlink()
     second.verify()
     pipe = Pipe(_session(first), _session(second))
@@ -100,7 +104,9 @@ def _gaps(root: Path) -> str:
 
     pipe.second.session._handlers[wire.Data] = count
     _settle(pipe)
-    return _row(f"{GAPS} random gaps among 400 segments", _wire(pipe) - carried, 1500)
+    return _row(
+        f"{GAPS} random gaps among {EVENTS:,} events in {SEGMENTS} segments", _wire(pipe) - carried, 1500
+    )
 
 
 async def _latency(root: Path) -> str:
@@ -162,4 +168,4 @@ def _wire(pipe: Pipe) -> int:
 
 
 def _row(name: str, measured: int, target: int) -> str:
-    return f"  {name:55} {measured:>6,} ({target:,})"
+    return f"  {name:60} {measured:>6,} ({target:,})"

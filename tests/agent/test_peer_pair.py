@@ -282,3 +282,21 @@ def test_name_of_another_peer_is_not_given_away(peer: Peer, reason: str) -> None
 
     assert caught.value.reason == reason
     assert "jilog peer" in (caught.value.hint or "")
+
+
+def test_hosts_of_which_neither_can_call_the_other_are_told_what_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha, beta = (new_pairing_host(tmp_path, name, listen=free_port()) for name in ("alpha", "beta"))
+    alpha.config.write_text(alpha.config.read_text().replace("listen =", "# listen ="))
+    beta.config.write_text(beta.config.read_text().replace("127.0.0.1", "127.0.0.9"))
+    # The other host is met at 127.0.0.1, which stands for an address elsewhere.
+    monkeypatch.setattr("jilog_agent.cli.peer_pair._is_loopback", lambda host: host == "127.0.0.9")
+
+    with inviting(alpha) as invitation:
+        done = beta.run("peer", "pair", invitation.code, invitation.place)
+        invitation.finish()
+
+    assert done.returncode == 0
+    assert "next" not in done.stdout
+    assert "neither host can call the other: this one answers on the loopback only" in done.stderr

@@ -119,7 +119,7 @@ class _Session:
         from jilog_spool.pairing_net import PairingServer
 
         invitation = Invitation(PairingCode.draw(), time.monotonic(), seconds)
-        stored: list[Peer] = []
+        stored: list[tuple[Peer, str]] = []
         async with (
             await PairingServer.start(
                 self._me(),
@@ -134,14 +134,14 @@ class _Session:
         ):
             self._show(invitation.code, address[0], server.port, seconds)
             found = await server.paired()
-        self._tell(found, stored[0])
+        self._tell(found, *stored[0])
 
     async def join(self, code: PairingCode, host: str | None) -> None:
         """Pair with the host that shows the code."""
         from jilog_spool.pairing_net import Unreachable, join
 
         places = await _places(code, host)
-        stored: list[Peer] = []
+        stored: list[tuple[Peer, str]] = []
         for index, (address, port) in enumerate(places, start=1):
             me = self._me(self._endpoint_port(address))
             try:
@@ -150,7 +150,7 @@ class _Session:
                 if index == len(places):
                     raise
             else:
-                self._tell(found, stored[0])
+                self._tell(found, *stored[0])
                 return
 
     def _me(self, port: int = 0) -> Me:
@@ -159,14 +159,14 @@ class _Session:
         key = self.identity.key
         return Me(self.identity.source, key.public_key, key.sign, port)
 
-    def _storing(self, stored: list[Peer]) -> Storing:
+    def _storing(self, stored: list[tuple[Peer, str]]) -> Storing:
         from jilog_spool.pairing_net import Storing
 
         def check(found: Introduced, address: str) -> None:
             self._newcomer(found, address)
 
         def store(found: Introduced, address: str) -> None:
-            stored.append(self._store(found, address))
+            stored.append((self._store(found, address), address))
 
         return Storing(check, store)
 
@@ -222,7 +222,7 @@ class _Session:
                 print_line(f"  or, if it does not find this one: jilog peer pair {code} {shown}:{port}")
         sys.stdout.flush()
 
-    def _tell(self, found: Introduced, peer: Peer) -> None:
+    def _tell(self, found: Introduced, peer: Peer, address: str) -> None:
         from jilog_agent.sightings import fingerprint
 
         if self.as_json:
@@ -241,8 +241,14 @@ class _Session:
         print_line(f"paired with {peer.name}: {fingerprint(found.public_key)}")
         if peer.port:
             print_line(f"next: jilog spool sync {peer.name}")
-        elif self.workspace.config.agent.listen is not None:
+        elif self._endpoint_port(address):
             print_line(f"next, on {peer.name}: jilog spool sync")
+        elif self.workspace.config.agent.listen is not None:
+            note(
+                f"neither host can call the other: this one answers on the loopback only, and {address} is"
+                ' elsewhere: write listen = "0.0.0.0:7722" below [agent] in the config of one of them,'
+                " start its agent again, and pair again"
+            )
         else:
             note(
                 'neither host listens: write listen = "0.0.0.0:7722" below [agent] in the config of one'
