@@ -1,8 +1,8 @@
-"""Whether to compress: what carries more of the store in a second wins, measured on the line itself.
+"""Whether to compress: only where it carries clearly more of the store in a second, as the line itself tells.
 
 Compressing pays on most lines and holds up a fast one, where the processors of both ends are the narrow
 place. Nothing tells a session which line it has, but the credit that comes back tells how fast payload is
-taken. So a line that is not slow is tried without compression now and then, and the better way is kept.
+taken. So a line that is not slow is tried without compression now and then.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ MEASURE_BYTES = 8 * MIB
 
 SLOW_BYTES_PER_SECOND = 8 * MIB
 """A line that takes less compressed payload than this is not tried: the try itself would cost seconds."""
+
+WORTHWHILE_GAIN = 1.1
+"""Compressing costs both processors, so about as fast is not enough."""
 
 TRY_AGAIN_BYTES = 256 * MIB
 """After a try in vain: how much payload goes out compressed before the next one."""
@@ -53,7 +56,7 @@ class Pace:
             self._best = useful_rate
             self._wait_bytes -= self._taken
             self.compressing = payload_rate < SLOW_BYTES_PER_SECOND or self._wait_bytes > 0
-        elif useful_rate < self._best:
+        elif useful_rate * WORTHWHILE_GAIN < self._best:
             self.compressing = True
             self._wait_bytes = TRY_AGAIN_BYTES
 

@@ -32,6 +32,10 @@ def test_line_that_is_faster_than_compressing_gets_the_bytes_as_they_are() -> No
     assert carry(Pace(), 512 * MIB, line=400 * MIB, processors=100 * MIB) < 0.05
 
 
+def test_line_on_which_compressing_gains_next_to_nothing_gets_the_bytes_as_they_are() -> None:
+    assert carry(Pace(), 512 * MIB, line=95 * MIB, processors=100 * MIB) < 0.05
+
+
 def test_line_that_compressing_makes_faster_is_tried_seldom() -> None:
     share = carry(Pace(), 4 * TRY_AGAIN_BYTES, line=20 * MIB, processors=100 * MIB)
 
