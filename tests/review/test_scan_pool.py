@@ -81,6 +81,29 @@ def test_workers_are_really_asked(config: ReaderConfig, monkeypatch: pytest.Monk
     assert len(scan(config, workshop(config)).signals) == 45
 
 
+@pytest.mark.parametrize(
+    ("processors", "workers"), [(1, 1), (2, 2), (limits.WORKERS_MAX + 60, limits.WORKERS_MAX)]
+)
+def test_each_processor_has_a_worker_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch, processors: int, workers: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)), raising=False)
+    monkeypatch.setattr(scan_pool, "_HAS_AFFINITY", True)
+
+    assert scan_pool.workers_max() == workers
+
+
+def test_on_one_processor_no_worker_is_started(
+    config: ReaderConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("jilog_review.scan.workers_max", lambda: 1)
+
+    found = scan(config, workshop(config, "touch", str(tmp_path / "started")))
+
+    assert len(found.signals) == 45
+    assert not (tmp_path / "started").exists()
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_a_worker_leaves_is_scanned_here(config: ReaderConfig, ending: str) -> None:
     found = scan(config, workshop(config, sys.executable, "-c", ENDINGS[ending]))

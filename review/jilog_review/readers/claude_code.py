@@ -105,12 +105,14 @@ def _profile_roots(parents: tuple[Path, ...], problems: list[Problem]) -> list[R
 
 def _source_of(path: Path, modified_ns: int, root: Root) -> Source:
     """Name a file's session: its stem; a sub-agent's root is the session whose folder it lies in."""
-    parts = path.parts
+    key = str(path)
+    # Taking a path apart costs more than all else here.
+    parts = path.parts if _SUBAGENT_FOLDER in key else ()
     if _SUBAGENT_FOLDER in parts[:-1]:
         at = len(parts) - 1 - parts[::-1].index(_SUBAGENT_FOLDER)
         first = parts.index(_SUBAGENT_FOLDER, 1) if at > 1 else at
         parent = printable(parts[first - 1])
-        return Source(str(path), printable(path.stem), parent, modified_ns, is_subagent=True, seat=root.seat)
-    is_subagent = path.stem.startswith(_SUBAGENT_PREFIX)
+        return Source(key, printable(path.stem), parent, modified_ns, is_subagent=True, seat=root.seat)
     session_id = printable(path.stem)
-    return Source(str(path), session_id, session_id, modified_ns, is_subagent=is_subagent, seat=root.seat)
+    is_subagent = session_id.startswith(_SUBAGENT_PREFIX)
+    return Source(key, session_id, session_id, modified_ns, is_subagent=is_subagent, seat=root.seat)
