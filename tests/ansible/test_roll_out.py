@@ -7,11 +7,13 @@ which they stand here.
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jilog_agent.demo.transcripts import SESSIONS, lines
+from support.certificates import Authority
 from support.containers import Container, wait_until
 from support.fleet_story import NAMES, SECRET, Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet
@@ -92,6 +94,14 @@ def test_what_is_private_is_readable_by_its_owner_alone(fleet: ManagedFleet) -> 
     assert host.run("find", "/var/lib/jilog", "-perm", "/077", "!", "-type", "l").stdout == ""
 
 
+def test_what_is_brought_is_in_no_journal(fleet: ManagedFleet) -> None:
+    told = fleet.hosts["alpha"].sh("journalctl -o cat")
+
+    assert "brings /var/lib/jilog/peers.toml" in told
+    assert SECRET not in told
+    assert "host_key" not in told
+
+
 def test_units_are_confined_as_they_say(fleet: ManagedFleet) -> None:
     host = fleet.hosts["alpha"]
     pid = host.sh("systemctl show --property MainPID --value jilog-agent").strip()
@@ -158,3 +168,31 @@ def test_new_keys_are_taken_without_a_gap_in_the_syncing(fleet: ManagedFleet) ->
             "peers that take the new keys",
             BUSY_SECONDS,
         )
+
+
+def test_an_authority_takes_the_place_of_keys_that_every_host_is_told(fleet: ManagedFleet) -> None:
+    authority = Authority(fleet.folder / "ca")
+
+    fleet.play("site.yml", jilog_ca=str(authority.key)).done()
+
+    for name, host in fleet.hosts.items():
+        assert "host_key" not in host.sh("cat /var/lib/jilog/peers.toml")
+        assert tomllib.loads(host.sh("cat /etc/jilog/jilog.toml"))["trust"] == {
+            "ca": [" ".join(authority.public.split()[:2])],
+            "principals": list(NAMES),
+        }
+        assert (
+            _principals(host, "id_ed25519-cert.pub")
+            == _principals(host, "id_ed25519-host-cert.pub")
+            == [name]
+        )
+        wait_until(
+            lambda host=host: all(pair["reason"] == "in_sync" for pair in ask(host, "status")["peers"]),
+            "peers that believe the authority",
+            BUSY_SECONDS,
+        )
+
+
+def _principals(host: Container, file: str) -> list[str]:
+    said = host.sh(f"ssh-keygen -L -f /var/lib/jilog/identity/{file}")
+    return said.partition("Principals:")[2].partition("Critical Options:")[0].split()

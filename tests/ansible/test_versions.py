@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.containers import wait_until
+from support.containers import User, wait_until
 from support.fleet_story import Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet, Wheels, another_version
 
@@ -137,6 +137,40 @@ def test_removal_leaves_data_and_data_go_when_they_are_asked_for_twice(running: 
 
     assert host.sh("ls -d /var/lib/jilog /etc/jilog 2>/dev/null || true") == ""
     assert not (running.folder / "jilog-keys" / "gamma.pub").exists()
+
+
+PERSON = User(1100, "/home/person")
+THEIR_BUS = "XDG_RUNTIME_DIR=/run/user/1100"
+
+
+def test_a_person_without_root_gets_an_agent_that_runs_while_nobody_is_logged_in(
+    fleet: ManagedFleet,
+) -> None:
+    host = fleet.hosts["gamma"]
+    host.sh(
+        "useradd --create-home --uid 1100 --shell /bin/bash person && usermod -p '*' person"
+        " && install -d -m 700 -o person -g person ~person/.ssh"
+        " && install -m 600 -o person -g person ~/.ssh/authorized_keys ~person/.ssh/"
+        " && loginctl enable-linger person"
+    )
+    theirs = fleet.of_one_person("gamma", "person")
+
+    theirs.play("site.yml").done()
+
+    states = host.sh(
+        f"{THEIR_BUS} systemctl --user is-active jilog-agent.service jilog-nightly.timer", user=PERSON
+    )
+    found = host.sh(
+        f"{THEIR_BUS} ~/.local/bin/jilog doctor --only units --only permissions --json", user=PERSON
+    )
+    assert states.split() == ["active", "active"]
+    assert json.loads(found)["findings"] == []
+    theirs.play("remove.yml").done()
+    left = host.sh(
+        "ls -d ~/.jilog ~/.jilog.toml ~/.local/share/jilog ~/.local/bin/jilog 2>/dev/null || true",
+        user=PERSON,
+    )
+    assert left.split() == ["/home/person/.jilog", "/home/person/.jilog.toml"]
 
 
 # Sealed and active segments grow while an agent runs and peers write; nobody does here.

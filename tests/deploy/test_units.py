@@ -88,6 +88,17 @@ def test_exposure_of_a_service_is_at_most_three(service: Path, tmp_path: Path) -
     assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
 
 
+@pytest.mark.parametrize("service", sorted((UNITS / "user").glob("*.service")), ids=named)
+def test_a_persons_service_asks_for_nothing_that_only_root_may_give(service: Path) -> None:
+    # A service manager without root cannot drop what it has not; up to systemd 252 that ends the start.
+    needs_root = {
+        *("PrivateDevices", "ProtectClock", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules"),
+        *("CapabilityBoundingSet", "AmbientCapabilities", "User", "Group", "DeviceAllow"),
+    }
+
+    assert not needs_root & set(settings(service)["Service"])
+
+
 @needs_systemd
 def test_a_service_without_confinement_would_be_seen(tmp_path: Path) -> None:
     unit = tmp_path / "open.service"
