@@ -83,7 +83,10 @@ def _warm_bytes(root: Path, events: int, writers: int) -> list[str]:
 
 
 def _gaps(root: Path) -> str:
-    """Count what it takes to find random gaps: all messages but those that carry the segments."""
+    """Count what it takes to find random gaps: all messages but those that carry the segments.
+
+    These are DATA, and the CREDIT for it, some 15 bytes a MiB.
+    """
     first, second = _store(root, "first"), _store(root, "second")
     each = EVENTS // SEGMENTS
     for number in range(SEGMENTS):
@@ -95,14 +98,19 @@ def _gaps(root: Path) -> str:
     second.verify()
     pipe = Pipe(_session(first), _session(second))
     carried = 0
-    take = pipe.second.session._handlers[wire.Data]
 
-    def count(message: wire.Message) -> None:
-        nonlocal carried
-        carried += len(wire.encode(message))
-        take(message)
+    def counted(side: Session, kind: type[wire.Message]) -> None:
+        take = side._handlers[kind]
 
-    pipe.second.session._handlers[wire.Data] = count
+        def count(message: wire.Message) -> None:
+            nonlocal carried
+            carried += len(wire.encode(message))
+            take(message)
+
+        side._handlers[kind] = count
+
+    counted(pipe.second.session, wire.Data)
+    counted(pipe.first.session, wire.Credit)
     _settle(pipe)
     return _row(
         f"{GAPS} random gaps among {EVENTS:,} events in {SEGMENTS} segments", _wire(pipe) - carried, 1500
