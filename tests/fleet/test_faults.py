@@ -12,6 +12,7 @@ from secrets import token_bytes
 
 import pytest
 
+from support.containers import wait_until
 from support.fault_rounds import (
     ASH,
     BIRCH,
@@ -21,11 +22,18 @@ from support.fault_rounds import (
     resources,
     silence,
     strangers,
+    versions,
 )
 from support.faults import endure
 from support.fleet import (
     PORT,
     Fleet,
+    put_jilog_of_version,
+    run_agent_of_version,
+    start_agent,
+    start_sshd,
+    stop_agent,
+    stop_sshd,
 )
 from support.link_faults import lossy, slow
 
@@ -76,6 +84,27 @@ def test_garbage_at_every_door_disturbs_nobody(fleet: Fleet) -> None:
     )
 
     endure(fleet, [], writers=[ASH, ELM])
+
+
+def test_agent_of_a_newer_protocol_alone_is_named_and_what_nobody_has_any_more(fleet: Fleet) -> None:
+    endure(fleet, versions(fleet), writers=[ASH, BIRCH, CEDAR, DATE, ELM])
+
+
+def test_agent_of_an_older_protocol_is_spoken_to_in_that_and_the_fleet_converges(fleet: Fleet) -> None:
+    elm = fleet[ELM]
+    put_jilog_of_version(elm, 1, 1)
+    stop_sshd(elm)  # so that its agent is the only way to it
+    stop_agent(elm)
+    try:
+        run_agent_of_version(elm, 1, 1)
+        fleet.write_everywhere("among protocols 1 and 2")
+        fleet.converged()
+        wait_until(lambda: fleet[BIRCH].about(ELM)["reason"] == "in_sync", "elm level with birch")
+    finally:
+        stop_agent(elm)
+        start_agent(elm)
+        start_sshd(elm)
+    endure(fleet, [], writers=[ELM])
 
 
 def _shout(address: str, port: int, noise: bytes) -> None:

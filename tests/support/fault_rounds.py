@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from support.faults import Fault, Seen
 from support.fleet import Member
+from support.history_faults import lost_everywhere
 from support.host_faults import (
     agent_killed,
     agent_stopped,
@@ -24,6 +25,7 @@ from support.trust_faults import (
     no_sshd,
     opened,
     other_host_key,
+    other_version,
     removed,
     web_server,
     zone_kept_back,
@@ -74,4 +76,14 @@ def resources(hosts: Hosts) -> list[Fault]:
     ]
 
 
-ROUNDS = (silence, strangers, resources)
+def versions(hosts: Hosts) -> list[Fault]:
+    """An agent that is too new for its peer, and what only two others know of."""
+    birch, cedar, date, elm = (hosts[name] for name in (BIRCH, CEDAR, DATE, ELM))
+    return [
+        other_version(elm, birch, oldest=4, newest=5),
+        lost_everywhere(birch, cedar),
+        wrong_clock(date, "-3600s", [Seen(ASH, DATE, "clock_skew")]),
+    ]
+
+
+ROUNDS = (silence, strangers, resources, versions)

@@ -94,13 +94,15 @@ def _see(fleet: Fleet, wanted: Sequence[Seen]) -> None:
 
 
 def _read(fleet: Fleet, wanted: Sequence[Seen]) -> None:
-    """Look at what a person sees: each reason, and what to type next, in one line of the peer."""
-    for host in {item.host for item in wanted}:
-        lines = fleet[host].jilog("spool", "status").stdout.splitlines()
-        for item in wanted:
-            about = [line for line in lines if item.host == host and line.split()[:1] == [item.peer]]
-            named = [line for line in about if item.reason in line.split()]
-            assert named or item.host != host, (item, lines)
+    """Look at what a person sees: each reason stands in a line of its peer."""
+    for host in sorted({item.host for item in wanted}):
+        reasons = [item for item in wanted if item.host == host]
+        wait_until(lambda: _legible(fleet, host, reasons), f"the reasons on the screen of {host}")  # noqa: B023 - called at once
+
+
+def _legible(fleet: Fleet, host: str, wanted: Sequence[Seen]) -> bool:
+    lines = [line.split() for line in fleet[host].jilog("spool", "status").stdout.splitlines()]
+    return all(any(line[:1] == [item.peer] and item.reason in line for line in lines) for item in wanted)
 
 
 def _says(peers: Any, wanted: Seen) -> bool:
