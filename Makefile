@@ -13,7 +13,7 @@ JILOG_IMAGE ?= jilog:local
 # Some machines forbid bytecode files; then every command of a test would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test sim check format docs bench golden image demo-fleet clean
+.PHONY: help demo test test-rollout sim check format docs bench golden image demo-fleet clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test: $(VENV)/.dev ## all tests
 	  [ $$status = 1 ] && [ "$$failed" -gt 0 ] && [ "$$failed" -le 4 ] || exit $$status; \
 	  echo "these $$failed failed beside other tests and are run once more, alone:"; \
 	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS); }
+
+test-rollout: $(VENV)/.dev ## the playbooks against three hosts with systemd, in containers: many minutes
+	$(BIN)/python -m pytest -m rollout tests/ansible $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

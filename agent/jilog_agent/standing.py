@@ -68,11 +68,14 @@ def verdicts_by_peer(
 
 def _vouched(workspace: Workspace, history: Iterable[str], table: PeerTable) -> list[Peer]:
     """Give those hosts that called here and for which an authority alone vouches."""
+    callers = sorted(name for name in history if table.get(name) is None)
+    if not callers:
+        return []
+    # Only now: reading certificates takes a library that is slow to import.
     from jilog_agent.vouching import known_peer, trusted_authorities
 
     authorities = trusted_authorities(workspace.config, workspace.home, workspace.disk)
-    names = sorted(name for name in history if table.get(name) is None and authorities.cover(name))
-    return [known_peer(workspace, name) for name in names]
+    return [known_peer(workspace, name) for name in callers if authorities.cover(name)]
 
 
 def without_holder(

@@ -18,7 +18,7 @@ from support.containers import Container, wait_until
 from support.fleet_story import NAMES, SECRET, Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet
 
-pytestmark = [pytest.mark.xdist_group("rollout"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout"), pytest.mark.timeout(1200)]
 
 TRANSCRIPTS = {"alpha": SESSIONS["alpha"], "beta": SESSIONS["bravo"], "gamma": {}}
 

@@ -16,7 +16,7 @@ from support.containers import User, wait_until
 from support.fleet_story import Writing, ask, level
 from support.managed_fleet import BUSY_SECONDS, ManagedFleet, Wheels, another_version
 
-pytestmark = [pytest.mark.xdist_group("rollout"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout"), pytest.mark.timeout(1200)]
 
 NEWER, BROKEN = "0.1.1", "0.1.2"
 # A version that installs and answers --version, and whose agent ends as soon as it is started.
