@@ -43,8 +43,8 @@ test: $(VENV)/.dev ## all tests
 	  echo "these $$failed failed beside other tests and are run once more, alone:"; \
 	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS); }
 
-test-rollout: $(VENV)/.dev ## the playbooks against three hosts with systemd, in containers: many minutes
-	$(BIN)/python -m pytest -m rollout tests/ansible $(PYTEST_ARGS)
+test-rollout: $(VENV)/.dev ## the playbooks against three hosts with systemd, and the demo of a fleet: many minutes
+	$(BIN)/python -m pytest -m rollout tests/ansible tests/fleet $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ COMPOSE = ROOT / "deploy" / "compose.yaml"
 DEMO = ROOT / "deploy" / "demo_fleet.py"
 PROJECT = f"jilog-demo-{os.getpid()}"
 
-pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture
