@@ -284,8 +284,9 @@ def test_file_that_may_not_be_read_is_a_problem_and_nothing_more(tmp_path: Path)
             raise PermissionError(13, "Permission denied")
 
     write_lines(tmp_path / "t/a.jsonl", user("hi"))
+    write_lines(tmp_path / "u/b.jsonl", user("hi"))
     broken: Any = Broken(claude(tmp_path / "t"))
-    host = Host("alpha", broken, claude(tmp_path / "t"), folder=tmp_path)
+    host = Host("alpha", broken, claude(tmp_path / "u"), folder=tmp_path)
 
     result = host.review()
 

@@ -59,7 +59,7 @@ def ignore_a_grant(patch: Patch) -> None:
     def visible(replicas: Mapping[str, Any], granted: Any) -> dict[str, Any]:
         return dict(replicas)
 
-    patch(session, "_visible", visible)
+    patch(session, "visible", visible)
 
 
 def grant_everything(patch: Patch) -> None:
